@@ -1,0 +1,47 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export UV_COMPILE_BYTECODE := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := 1
+
+.PHONY: run test lint bench clean lock
+
+run: .venv/core ## reproduce the pipeline on the sample company and say where the report is
+	$(BIN)/dvc repro --quiet
+	$(BIN)/renewcast headline
+
+test: .venv/dev ## every test, doctests included
+	$(BIN)/python -m pytest -q -n 2
+
+lint: .venv/dev ## style, types of the public API, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev ## wall time of the whole pipeline and of its no-op (see benchmarks/README.md)
+	$(BIN)/python -m benchmarks.pipeline
+
+clean: ## what `make run` and `make test` have made, the environment included
+	rm -rf .venv data artifacts reports runs mlflow.db mlartifacts .dvc/cache .dvc/tmp
+
+lock: .venv/uv ## resolve again, hashes only, no addresses
+	$(BIN)/uv pip compile -q pyproject.toml --group build --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/core.txt
+	$(BIN)/uv pip compile -q pyproject.toml --group build --group dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/dev.txt
+
+.venv/uv: requirements/uv.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Renewcast needs Python 3.11 or newer: make PYTHON=..."'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	touch $@
+
+.venv/core: .venv/uv requirements/core.txt pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/core.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/dev: .venv/core requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	touch $@

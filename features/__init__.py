@@ -1,0 +1,1 @@
+"""What was known about every account on a morning."""

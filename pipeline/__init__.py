@@ -1,0 +1,1 @@
+"""One module a stage: read, call one pure function, write, log."""

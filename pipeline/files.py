@@ -1,0 +1,38 @@
+"""Where things lie: the only module that knows, relative to the top of the clone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+STAGES = Path("dvc.yaml")
+LOCK = Path("requirements/core.txt")
+CODE = ("features", "models", "serve", "pipeline", "simulation")
+
+RAW = Path("data/raw")
+TABLES = Path("data/tables")
+FACTS = Path("data/facts")
+OBSERVED = Path("data/observed")
+LABELS = Path("data/labels")
+FEATURES = Path("data/features.parquet")
+HELDOUT = Path("data/heldout.parquet")
+CYCLE = Path("data/cycle")
+
+OBSERVATIONS = OBSERVED / "observations.parquet"
+PAST_RENEWALS = OBSERVED / "past_renewals.parquet"
+RENEWALS = OBSERVED / "renewals.parquet"
+CALENDAR = OBSERVED / "calendar.json"
+
+BACKTEST, SERVING = "backtest", "serving"  # learnt before the held-out cutoff, and from everything
+ARTIFACTS = Path("artifacts")
+RUNS = Path("runs")
+TRACKING = Path("mlflow.db")
+
+DATA_REPORT = Path("reports/data")
+COMPARISON = Path("reports/comparison.json")
+REPORT = Path("reports/renewcast")
+
+
+def bundle(target: str, cutoff: str) -> Path:
+    """The model of a target, as of one of the cutoffs."""
+    return ARTIFACTS / target / cutoff

@@ -1,0 +1,143 @@
+"""Equal data are equal bytes, a folder is there whole or not at all, no cell is a formula."""
+
+from __future__ import annotations
+
+import csv
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.publication import (
+    manifest,
+    published,
+    safe,
+    sha256,
+    write_csv,
+    write_frame,
+    write_parquet,
+)
+
+ROWS = "SELECT i % 97 AS a, md5(CAST(i AS VARCHAR)) AS b, i FROM range(300000) AS t(i)"
+
+
+def test_equal_rows_give_equal_bytes_on_one_thread_or_two_in_any_order(tmp_path):
+    for threads, order in ((1, "i"), (2, "i DESC"), (2, "b")):
+        with duckdb.connect(config={"threads": threads}) as con:
+            path = tmp_path / f"{threads}{order}.parquet"
+            write_parquet(con, f"{ROWS} ORDER BY {order}", path, ["a", "b"])
+    assert len(set(manifest(tmp_path).values())) == 1
+
+
+def test_a_file_without_an_order_is_refused(tmp_path):
+    with duckdb.connect() as con, pytest.raises(ValueError, match="rows.parquet has no order_by"):
+        write_parquet(con, ROWS, tmp_path / "rows.parquet", [])
+
+
+def test_a_frame_is_written_sorted_and_without_its_index(tmp_path):
+    frame = pd.DataFrame({"b": [2, 1], "a": ["x", None]}, index=[7, 8])
+    write_frame(frame, tmp_path / "o'brien.parquet", ["b"])
+    assert duckdb.read_parquet(str(tmp_path / "o'brien.parquet")).fetchall() == [
+        (1, None),
+        (2, "x"),
+    ]
+
+
+def test_a_published_folder_replaces_the_old_one_as_a_whole(tmp_path):
+    for name in ("old", "new"):
+        with published(tmp_path / "deep" / "out") as folder:
+            (folder / name).write_text(name)
+            assert not (tmp_path / "deep" / "out" / name).exists()
+    assert [path.name for path in (tmp_path / "deep" / "out").iterdir()] == ["new"]
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, before):
+    if before:
+        with published(tmp_path / "out") as folder:
+            (folder / "kept").write_text("kept")
+    with pytest.raises(OSError, match="disk full"), published(tmp_path / "out") as folder:
+        (folder / "half").write_text("half")
+        raise OSError("disk full")
+    assert manifest(tmp_path).keys() == ({"out/kept"} if before else set())
+    assert [path.name for path in tmp_path.iterdir()] == (["out"] if before else [])
+
+
+def test_a_failing_rename_puts_the_old_folder_back(tmp_path, monkeypatch):
+    import os
+
+    with published(tmp_path / "out") as folder:
+        (folder / "kept").write_text("kept")
+    rename = os.replace
+
+    def refuse(source, target):
+        if str(source).endswith("new"):
+            raise OSError("refused")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="refused"), published(tmp_path / "out") as folder:
+        (folder / "new").write_text("new")
+    assert manifest(tmp_path).keys() == {"out/kept"}
+
+
+def test_the_manifest_names_every_file_with_its_hash(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "two").write_bytes(b"2")
+    (tmp_path / "a").write_bytes(b"")
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert manifest(tmp_path) == {"a": empty, "b/two": sha256(tmp_path / "b" / "two")}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "  =1", "＝1", "＋1", "－1", "＠x",
+        "\u00a0=1", "\u3000＝1", "-2+3+cmd|' /C calc'!A0", "=", "\u200b=1", "\ufeff=1", "−1",
+        "﹣1", "\x00=1",
+    ],
+)  # fmt: skip
+def test_text_that_a_spreadsheet_might_run_gets_an_apostrophe(cell):
+    assert safe(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["plain", "a=b", "1-2", "", " plain", "é", "'=1", None, -3, -2.5, 0, True, np.float64(-1)],
+)
+def test_numbers_keep_their_minus_and_harmless_text_stays(cell):
+    assert safe(cell) is cell
+
+
+def test_a_csv_holds_no_formula_in_any_cell_or_name_and_the_frame_is_unchanged(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "=name": ["=1", 'ok,\n"quoted"', None],
+            "amount": [-1.5, 2.0, np.nan],
+            "category": pd.Categorical(["@a", "b", None]),
+            "mixed": ["-x", -4, None],
+            "day": pd.to_datetime(["2025-03-01", None, "2025-03-02"]),
+        }
+    )
+    before = frame.copy(deep=True)
+    write_csv(frame, tmp_path / "out.csv")
+    pd.testing.assert_frame_equal(frame, before)
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["'=name", "amount", "category", "mixed", "day"],
+        ["'=1", "-1.5", "'@a", "'-x", "2025-03-01"],
+        ['ok,\n"quoted"', "2.0", "b", "-4", ""],
+        ["", "", "", "", "2025-03-02"],
+    ]
+    assert b"\r" not in (tmp_path / "out.csv").read_bytes()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=6))
+def test_no_text_at_all_leaves_a_formula_behind(text):
+    assert not str(safe(text)).lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))

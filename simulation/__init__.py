@@ -1,0 +1,1 @@
+"""A company with known truth: the sample data, and the exam for the models."""

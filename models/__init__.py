@@ -1,0 +1,1 @@
+"""What is learnt from what was known, and what is compared with it."""

@@ -1,0 +1,205 @@
+"""Scorers against each other on the same rows: figures over account draws, and verdicts in words.
+
+Accounts are drawn with replacement, all rows of an account together, and the same draws serve every
+scorer: differences are paired, and an account seen at several leads does not count as several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from scipy.special import ndtr, stdtrit
+
+from models import metrics
+from models.metrics import Ranking
+
+BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
+CELLS_AT_ONCE = 80_000  # fits the cache, and is small enough for BLAS to stay on one thread
+
+Kind = Literal["probability", "rule"]
+Figure = Literal["log_loss", "brier", "auc", "average_precision", "lift", "arr_caught"]
+Floats = NDArray[np.float64]
+
+NAMES = {"log_loss": "log-loss", "brier": "Brier score", "auc": "AUC", "arr_caught": "ARR caught"}
+LOWER_IS_BETTER = {"log_loss", "brier"}
+OF_PROBABILITIES = {"log_loss", "brier", "calibration_intercept", "calibration_slope"}
+
+
+class ComparisonSettings(BaseModel):
+    """The block `comparison` of params.yaml.
+
+    `primary` decides between two probabilities, `rules_primary` where one of the two is a rule.
+    Below `min_outcomes` accounts with the outcome (or without it) there is no verdict. `leads` are
+    the edges, in days, of the lead bands: [0, 31, 61] means 0–30 and 31–60.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    primary: Figure
+    rules_primary: Figure
+    draws: int = Field(ge=100)
+    seed: int
+    min_outcomes: PositiveInt
+    leads: tuple[int, ...] = Field(min_length=2)
+
+    @field_validator("rules_primary")
+    @classmethod
+    def _for_rules(cls, name: Figure) -> Figure:
+        if name in OF_PROBABILITIES:
+            raise ValueError(f"rules_primary is {name}, which asks for probabilities: take auc")
+        return name
+
+    @field_validator("leads")
+    @classmethod
+    def _rising(cls, edges: tuple[int, ...]) -> tuple[int, ...]:
+        if list(edges) != sorted(set(edges)):
+            raise ValueError(f"leads {list(edges)}: edges must rise")
+        return edges
+
+
+def draws(accounts: int, settings: ComparisonSettings) -> Floats:
+    """How often each account is drawn: the first row is the data, each other one a bootstrap."""
+    rng = np.random.default_rng(settings.seed)
+    drawn = rng.multinomial(accounts, np.full(accounts, 1 / accounts), size=settings.draws)
+    return np.vstack([np.ones(accounts), drawn])
+
+
+def figures(
+    rows: pd.DataFrame,
+    scores: pd.DataFrame,
+    kinds: Mapping[str, Kind],
+    drawn: Floats,
+    accounts: NDArray[np.intp],
+    share: float,
+) -> dict[str, dict[str, Floats]]:
+    """Every metric of every model: the figure on the data first, then one for each draw.
+
+    `rows`: outcome, weight and arr; `scores`: one column a model; `drawn`: draws × accounts;
+    `accounts`: the column of `drawn` that each row belongs to.
+    """
+    if rows.empty:
+        return {}
+    base = rows["weight"].to_numpy(dtype=float)
+    happened = rows["outcome"].to_numpy(dtype=bool)
+    arr = rows["arr"].to_numpy(dtype=float, na_value=np.nan)
+    models = [str(model) for model in scores]
+    parts: dict[str, list[dict[str, Floats]]] = {model: [] for model in models}
+    for some in np.array_split(drawn, max(1, len(drawn) * len(rows) // CELLS_AT_ONCE)):
+        weight = some[:, accounts] * base
+        for model in models:
+            score, kind = scores[model].to_numpy(dtype=float), kinds[model]
+            parts[model].append(_figures_of(score, happened, arr, weight, kind, share))
+    return {
+        model: {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        for model, found in parts.items()
+    }
+
+
+def _figures_of(
+    score: Floats,
+    happened: NDArray[np.bool_],
+    arr: Floats,
+    weight: Floats,
+    kind: Kind,
+    share: float,
+) -> dict[str, Floats]:
+    ranked = Ranking.of(score, happened, weight)
+    priced = ~np.isnan(arr)
+    money = Ranking.of(score[priced], (happened * arr)[priced], weight[:, priced])
+    found = {
+        "auc": ranked.auc(),
+        "average_precision": ranked.average_precision(),
+        "lift": ranked.caught_at(share) / share,
+        "arr_caught": money.caught_at(share),
+    }
+    if kind == "probability":
+        line = metrics.calibration_line(score, happened, weight)
+        found |= {
+            "log_loss": metrics.log_loss(score, happened, weight),
+            "brier": metrics.brier(score, happened, weight),
+            "calibration_intercept": line[0],
+            "calibration_slope": line[1],
+        }
+    return found
+
+
+def pairs(
+    found: Mapping[str, Mapping[str, Floats]],
+    kinds: Mapping[str, Kind],
+    settings: ComparisonSettings,
+    outcomes: int,
+    others: int,
+) -> Iterator[dict[str, Any]]:
+    """Every ordered pair, on its primary metric and on AUC; the second order mirrors the first.
+
+    `found`: each model's figures; `outcomes`, `others`: accounts with the outcome and without.
+    """
+    doubt = _too_few(outcomes, others, settings.min_outcomes)
+    models = list(found)
+    for i, first in enumerate(models):
+        for second in models[i + 1 :]:
+            rule = "rule" in (kinds[first], kinds[second])
+            primary = settings.rules_primary if rule else settings.primary
+            for metric in dict.fromkeys([primary, "auc"]):
+                a, b = found[first][metric], found[second][metric]
+                low, high = interval(a - b, min(outcomes, others))
+                for model, against, x, y, sign in (
+                    (first, second, a[0], b[0], 1),
+                    (second, first, b[0], a[0], -1),
+                ):
+                    ends = sorted([sign * low, sign * high])
+                    verdict, reason = _verdict(metric, x, y, ends, doubt)
+                    yield {
+                        "model": model,
+                        "against": against,
+                        "metric": metric,
+                        "primary": metric == primary,
+                        "difference": x - y,
+                        "low": ends[0],
+                        "high": ends[1],
+                        "verdict": verdict,
+                        "reason": reason,
+                    }
+
+
+def _verdict(
+    metric: str, value: float, other: float, ends: Sequence[float], doubt: str | None
+) -> tuple[str, str]:
+    if doubt is not None:
+        return CANNOT_TELL, doubt
+    name = NAMES.get(metric, metric.replace("_", " "))
+    if not np.isfinite([value, other, *ends]).all():
+        return CANNOT_TELL, f"{name} cannot be computed on these rows"
+    reason = (
+        f"{name} {value:.3f} against {other:.3f}, "
+        f"difference {value - other:+.3f} (95 %: {ends[0]:+.3f} to {ends[1]:+.3f})"
+    )
+    if ends[0] <= 0 <= ends[1]:
+        return CANNOT_TELL, reason
+    return BETTER if (ends[0] > 0) != (metric in LOWER_IS_BETTER) else WORSE, reason
+
+
+def _too_few(outcomes: int, others: int, needed: int) -> str | None:
+    if min(outcomes, others) >= needed:
+        return None
+    which, number = ("with", outcomes) if outcomes < needed else ("without", others)
+    return f"only {number} accounts {which} the outcome, {needed} are needed"
+
+
+def interval(draws: Floats, accounts: int) -> tuple[float, float]:
+    """The middle 95 % of the draws; unknown if over a tenth of them could not be computed.
+
+    Bootstrap percentiles are too narrow for few accounts: they are moved out as Student's t with
+    `accounts` (of the rarer outcome) would be (the expanded percentile interval, Hesterberg 2015).
+    """
+    drawn = draws[1:][np.isfinite(draws[1:])]
+    if accounts < 2 or not np.isfinite(draws[0]) or len(drawn) < 0.9 * (len(draws) - 1):
+        return np.nan, np.nan
+    tail = ndtr(np.sqrt(accounts / (accounts - 1)) * stdtrit(accounts - 1, 0.025))
+    # Written so that the interval of b − a is that of a − b turned round, to the last bit.
+    return float(np.quantile(drawn, tail)), -float(np.quantile(-drawn, tail))

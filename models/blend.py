@@ -1,0 +1,88 @@
+"""A fitted model: trees and a ridge logit averaged on the logit, then calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models import gradient
+from models.calibration import Calibration
+from models.encoding import Encoding
+from models.linear import Linear
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+
+@dataclass(frozen=True)
+class Member:
+    """One or more boosters (several seeds, averaged) and a linear model; either may be absent."""
+
+    boosters: tuple[lgb.Booster, ...]
+    linear: Linear | None
+
+    def logit(self, matrix: np.ndarray, trees: float) -> np.ndarray:
+        """The blended logit, `trees` being the boosters' share of it."""
+        total = np.zeros(len(matrix))
+        if self.boosters and trees > 0:
+            mean = np.mean([gradient.logit(booster, matrix) for booster in self.boosters], axis=0)
+            total = total + trees * mean
+        if self.linear is not None and trees < 1:
+            total = total + (1 - trees) * self.linear.logit(matrix)
+        return total
+
+
+@dataclass(frozen=True)
+class Model:
+    """Predicts one target.
+
+    `signs` are the monotone constraints that bound it, `trees` the boosters' share of the logit,
+    `resampled` the same fit on resampled accounts, `oof` the out-of-fold predictions of the
+    training rows (empty in a model read back).
+    """
+
+    name: str
+    rung: str
+    encoding: Encoding
+    signs: Mapping[str, int]
+    served: Member
+    trees: float
+    calibration: Calibration
+    resampled: tuple[Member, ...]
+    widen: float
+    report: Mapping[str, Any]
+    oof: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
+
+    def predict(self, features: pd.DataFrame) -> pd.Series:
+        """The probability of the outcome; an empty frame gives an empty series."""
+        z = self.logit(features).to_numpy()
+        return pd.Series(self.calibration.probability(z), features.index, name=self.name)
+
+    def logit(self, features: pd.DataFrame) -> pd.Series:
+        """The blended logit before calibration, which explanations add up to."""
+        z = self.served.logit(self.encoding.matrix(features), self.trees)
+        return pd.Series(z, features.index, name=self.name)
+
+    def interval(self, features: pd.DataFrame, level: float = 0.8) -> pd.DataFrame:
+        """`low` and `high` around the probability: the spread of the fit over resampled accounts
+        together with the error of the calibration, on the logit.
+
+        It speaks of the probability given these features, not of the outcome. Resampling alone is
+        known to be too narrow; `widen` stretches it.
+        """
+        matrix = self.encoding.matrix(features)
+        z = self.served.logit(matrix, self.trees)
+        deviation = np.zeros(len(matrix))
+        if len(self.resampled) > 1:
+            others = [member.logit(matrix, self.trees) for member in self.resampled]
+            deviation = np.std(others, axis=0, ddof=1) * self.widen
+        low, high = self.calibration.bounds(z, deviation, level)
+        return pd.DataFrame({"low": low, "high": high}, index=features.index)
+
+    def unseen(self, features: pd.DataFrame) -> dict[str, int]:
+        """How many rows of each text column hold a value that training never met."""
+        return self.encoding.unseen(features)

@@ -1,0 +1,84 @@
+"""Which rows judge a model that never saw them: later mornings, or else other accounts.
+
+Walk forward: a block of mornings is predicted from the rows whose outcome was settled when the
+block began. With too short a history the accounts are dealt into groups instead, each predicted
+from the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FoldSettings(BaseModel):
+    """When walking forward is worth it: a block must have `train_share` of all positives behind
+    it, and the blocks together must judge `test_share` of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    blocks: int = Field(ge=1)
+    account_groups: int = Field(ge=2)
+    train_share: float = Field(gt=0, lt=1)
+    test_share: float = Field(gt=0, lt=1)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Positions of the training and of the judged rows; `start` is the block's first morning."""
+
+    train: np.ndarray
+    test: np.ndarray
+    start: pd.Timestamp | None
+
+
+def folds(
+    index: pd.Index, positives: np.ndarray, settings: FoldSettings, gap_days: int, seed: int
+) -> tuple[str, list[Fold]]:
+    """The kind of folds, `walk-forward` or `by account`, and the folds.
+
+    `index` is (account_id, as_of), `positives` the weight of each row's positive outcome (else
+    0), `gap_days` the days from a morning until its outcome is settled.
+    """
+    forward = _walk_forward(index, positives, settings, gap_days)
+    judged = sum(positives[fold.test].sum() for fold in forward)
+    if judged >= settings.test_share * positives.sum() > 0:
+        return "walk-forward", forward
+    groups = account_groups(index, settings.account_groups, seed)
+    both = [
+        Fold(np.flatnonzero(groups != group), np.flatnonzero(groups == group), None)
+        for group in range(settings.account_groups)
+    ]
+    return "by account", [fold for fold in both if len(fold.test) and positives[fold.train].any()]
+
+
+def account_groups(index: pd.Index, count: int, seed: int) -> np.ndarray:
+    """For each row the group, 0 to `count` - 1, that its account was dealt into."""
+    codes, accounts = pd.factorize(index.get_level_values("account_id"), sort=True)
+    dealt = np.random.default_rng(seed).permutation(len(accounts)) % count
+    return dealt[codes]
+
+
+def _walk_forward(
+    index: pd.Index, positives: np.ndarray, settings: FoldSettings, gap_days: int
+) -> list[Fold]:
+    as_of = pd.DatetimeIndex(index.get_level_values("as_of"))
+    settled_on = as_of + pd.Timedelta(days=gap_days)
+    behind = settings.train_share * positives.sum()
+    starts = [
+        morning
+        for morning in as_of.unique().sort_values()
+        if positives[settled_on <= morning].sum() >= behind
+    ]
+    blocks = np.array_split(np.array(starts), min(settings.blocks, len(starts))) if starts else []
+    return [
+        Fold(
+            np.flatnonzero(settled_on <= pd.Timestamp(block[0])),
+            np.flatnonzero(as_of.isin(block)),
+            pd.Timestamp(block[0]),
+        )
+        for block in blocks
+    ]

@@ -1,0 +1,231 @@
+"""Training: how much is learnt depends on how many outcomes there are to learn from.
+
+Rung `base rate`: too few, or nothing that holds out-of-fold; everyone gets the base rate and the
+health score stands alone. Rung `linear`: a ridge logit. Rung `blend`: the ridge logit and
+regularised, monotone trees over several seeds, weighted out-of-fold. Positives are counted as the
+weights count them: one a renewal, however many mornings saw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+from threadpoolctl import threadpool_limits
+
+from models import calibration, gradient, metrics, outoffold
+from models.blend import Member, Model
+from models.calibration import CalibrationSettings
+from models.folds import FoldSettings, account_groups, folds
+from models.gradient import GradientSettings
+from models.linear import LinearSettings
+from models.outoffold import BlendSettings, Choice
+from models.rows import Rows, training_rows
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+BASE_RATE, LINEAR, BLEND = "base rate", "linear", "blend"
+
+
+class RungSettings(BaseModel):
+    """Positives from which a ridge logit, and from which trees beside it, are tried, and by how
+    many standard errors the out-of-fold gain over the base rate must exceed nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    linear_from: int = Field(ge=2)
+    blend_from: int = Field(ge=2)
+    least_gain_errors: float = Field(ge=0)
+
+
+class IntervalSettings(BaseModel):
+    """`members`: refits on resampled accounts. `widen`: factor on their spread."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    members: int = Field(ge=2)
+    widen: float = Field(gt=0)
+
+
+class LearnSettings(BaseModel):
+    """Everything that training can be told; the values stand in params.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rungs: RungSettings
+    folds: FoldSettings
+    gradient: GradientSettings
+    linear: LinearSettings
+    blend: BlendSettings
+    calibration: CalibrationSettings
+    interval: IntervalSettings
+
+
+class Learnable(Protocol):
+    """What training must know of a target: whether the declared signs bind."""
+
+    @property
+    def monotone(self) -> bool: ...
+
+
+# one BLAS thread: its many small steps gain nothing from more, and lose much on a busy machine
+@threadpool_limits.wrap(limits=1, user_api="blas")
+def train(
+    features: pd.DataFrame,
+    labels: pd.DataFrame,
+    *,
+    name: str,
+    target: Learnable,
+    settings: LearnSettings,
+    signs: Mapping[str, int],
+    seed: int,
+    gap_days: int,
+    families: Mapping[str, Sequence[str]],
+) -> Model:
+    """Learn one target from settled rows.
+
+    `features` is indexed (account_id, as_of); `labels` holds `outcome` and `weight` of exactly the
+    rows to learn from, on that index or with its names as columns. `signs`: +1 where more means
+    more of the outcome; they bind where the target is monotone. `gap_days`: from a morning until
+    its outcome is settled. `families`: columns by family, each with one common effect in the
+    ridge logit.
+    """
+    rows = training_rows(features, labels, target.monotone, signs, families)
+    positives = float(rows.positives.sum())
+    if positives < settings.rungs.linear_from or rows.outcome.all():
+        why = f"{positives:.0f} positives, at least {settings.rungs.linear_from} are needed"
+        return _abstain(rows, name, settings, why)
+    rung = BLEND if positives >= settings.rungs.blend_from else LINEAR
+    trees = settings.gradient if rung == BLEND else None
+
+    kind, parts = folds(rows.index, rows.positives, settings.folds, gap_days, seed)
+    if not parts:
+        return _abstain(rows, name, settings, "all positives in one group of accounts")
+    tested = np.concatenate([part.test for part in parts])
+    outcome, weight = rows.outcome[tested], rows.weight[tested]
+    pooled = outoffold.pool(
+        [
+            outoffold.stages(rows, part, trees, settings.linear, settings.blend.fold_seeds, seed)
+            for part in parts
+        ]
+    )
+    choice = outoffold.choose(
+        pooled, outcome, weight, trees, settings.linear, settings.blend.even_prior
+    )
+    groups = account_groups(rows.index[tested], settings.folds.account_groups, seed)
+    maps = {
+        map_: calibration.cross_fitted(map_, choice.logit, outcome, weight, groups)
+        for map_ in calibration.permitted(positives, settings.calibration)
+    }
+    losses = {map_: float(metrics.log_loss(p, outcome, weight)) for map_, p in maps.items()}
+    best = min((map_ for map_ in losses if map_ != BASE_RATE), key=losses.__getitem__)
+    oof = outoffold.frame(rows, parts, choice, maps[best])
+    gain, error = outoffold.gain(oof, maps[BASE_RATE])
+    found = {
+        "rounds": choice.rounds,
+        "ridge": choice.ridge,
+        "blend_weight": choice.trees,
+        "blend_weight_unshrunk": choice.unshrunk,
+        "folds": kind,
+        "oof_positives": float(np.sum(weight * outcome)),
+        "oof_log_loss": losses[best],
+        "oof_log_loss_base_rate": losses[BASE_RATE],
+        "oof_log_loss_by_calibration": losses,
+        "oof_gain": gain,
+        "oof_gain_error": error,
+        "oof_auc": outoffold.figures(oof)["auc"],
+        "oof_auc_seen": outoffold.figures(oof[oof["seen"]])["auc"],
+        "oof_auc_unseen": outoffold.figures(oof[~oof["seen"]])["auc"],
+        "per_fold": outoffold.per_fold(rows, parts, oof),
+    }
+    if gain <= settings.rungs.least_gain_errors * error:
+        why = f"out-of-fold the gain in log-loss over the base rate is {gain:.4f} ± {error:.4f}"
+        return _abstain(rows, name, settings, why, found, oof)
+    served, resampled = _fit_all(rows, choice, settings, seed)
+    why = f"{positives:.0f} positives; trees join from {settings.rungs.blend_from}"
+    return Model(
+        name=name,
+        rung=rung,
+        encoding=rows.encoding,
+        signs=rows.signs,
+        served=served,
+        trees=choice.trees,
+        calibration=calibration.fit(best, choice.logit, outcome, weight),
+        resampled=resampled,
+        widen=settings.interval.widen,
+        report=_report(rows, rung, why, best) | found,
+        oof=oof,
+    )
+
+
+def _fit_all(
+    rows: Rows, choice: Choice, settings: LearnSettings, seed: int
+) -> tuple[Member, tuple[Member, ...]]:
+    """The served fit on all rows, and the same on resampled accounts: each account's rows get one
+    exponential weight (Rubin's Bayesian bootstrap), so that no row is lost."""
+    everything = np.arange(len(rows.outcome))
+    ridge = rows.ridge(everything, settings.linear)
+    fitted, end = ridge.fit(rows.weight, choice.ridge)
+    data, params = rows.trees(everything, settings.gradient) if choice.rounds else (None, {})
+
+    def boosters(seeds: range) -> tuple[lgb.Booster, ...]:
+        if data is None:
+            return ()
+        return tuple(gradient.fit(data, params, choice.rounds, seed + shift) for shift in seeds)
+
+    served = Member(boosters(range(settings.gradient.seeds)), fitted)
+    codes, accounts = pd.factorize(rows.index.get_level_values("account_id"), sort=True)
+    draw = np.random.default_rng(seed)
+    resampled = []
+    for member in range(settings.interval.members):
+        weight = rows.weight * draw.standard_exponential(len(accounts))[codes]
+        if data is not None:
+            data.set_weight(weight)
+        refitted, _ = ridge.fit(weight, choice.ridge, end)
+        resampled.append(Member(boosters(range(member, member + 1)), refitted))
+    return served, tuple(resampled)
+
+
+def _abstain(
+    rows: Rows,
+    name: str,
+    settings: LearnSettings,
+    why: str,
+    found: Mapping[str, Any] | None = None,
+    oof: pd.DataFrame | None = None,
+) -> Model:
+    """Everyone gets the base rate."""
+    nothing = np.zeros(len(rows.outcome))
+    return Model(
+        name=name,
+        rung=BASE_RATE,
+        encoding=rows.encoding,
+        signs=rows.signs,
+        served=Member((), None),
+        trees=0.0,
+        calibration=calibration.fit(BASE_RATE, nothing, rows.outcome, rows.weight),
+        resampled=(),
+        widen=settings.interval.widen,
+        report=_report(rows, BASE_RATE, why, BASE_RATE) | dict(found or {}),
+        oof=pd.DataFrame() if oof is None else oof,
+    )
+
+
+def _report(rows: Rows, rung: str, why: str, kind: str) -> dict[str, Any]:
+    return {
+        "rows": len(rows.outcome),
+        "accounts": int(rows.index.get_level_values("account_id").nunique()),
+        "mornings": int(rows.index.get_level_values("as_of").nunique()),
+        "weight": float(rows.weight.sum()),
+        "positives": float(rows.positives.sum()),
+        "positive_rows": int(rows.outcome.sum()),
+        "base_rate": float(np.average(rows.outcome, weights=rows.weight)),
+        "rung": rung,
+        "why": why,
+        "calibration": kind,
+        "monotone_columns": len(rows.signs),
+    }

@@ -1,0 +1,109 @@
+"""The rows that a model learns from: settled labels with their features, as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from models import gradient, linear
+from models.encoding import Encoding, encode
+from models.gradient import GradientSettings
+from models.linear import LinearSettings
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+
+class TrainingRows(ValueError):
+    """The rows to learn from are not what training needs."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows as the learners read them, sorted by morning and account."""
+
+    index: pd.Index
+    matrix: np.ndarray
+    outcome: np.ndarray
+    weight: np.ndarray
+    encoding: Encoding
+    signs: Mapping[str, int]
+    directions: Mapping[str, int]
+    families: Mapping[str, Sequence[str]]
+
+    @property
+    def positives(self) -> np.ndarray:
+        return self.weight * self.outcome
+
+    def ridge(self, rows: np.ndarray, settings: LinearSettings) -> linear.Problem:
+        return linear.problem(
+            self.matrix[rows],
+            self.outcome[rows],
+            self.encoding,
+            self.signs,
+            self.directions,
+            self.families,
+            settings,
+        )
+
+    def trees(
+        self, rows: np.ndarray, settings: GradientSettings
+    ) -> tuple[lgb.Dataset, dict[str, object]]:
+        columns = self.encoding.columns
+        params = gradient.parameters(
+            settings, len(rows), [self.signs.get(column, 0) for column in columns]
+        )
+        texts = [at for at, column in enumerate(columns) if column in self.encoding.categories]
+        data = gradient.binned(
+            self.matrix[rows], self.outcome[rows], self.weight[rows], texts, params
+        )
+        return data, params
+
+
+def training_rows(
+    features: pd.DataFrame,
+    labels: pd.DataFrame,
+    monotone: bool,
+    signs: Mapping[str, int],
+    families: Mapping[str, Sequence[str]],
+) -> Rows:
+    """Match labels with features, sorted by morning and account; `signs` bind if `monotone`."""
+    keys = ["as_of", "account_id"]
+    if "account_id" in labels.columns:
+        labels = labels.set_index(["account_id", "as_of"])
+    labels = labels.sort_index(level=keys)
+    if labels.empty:
+        raise TrainingRows("no row is settled: move mornings.first or the cutoff further apart")
+    for frame, what in ((labels, "labels"), (features, "rows of features")):
+        if frame.index.has_duplicates:
+            raise TrainingRows(f"{frame.index[frame.index.duplicated()][0]} has two {what}")
+    if labels["outcome"].isna().any():
+        open_rows = int(labels["outcome"].isna().sum())
+        raise TrainingRows(f"{open_rows} rows have no outcome: give settled, eligible rows only")
+    weightless = labels.index[~(labels["weight"] > 0)]
+    if len(weightless):
+        raise TrainingRows(f"{len(weightless)} rows have no weight, the first {weightless[0]}")
+    absent = labels.index.difference(features.index)
+    if len(absent):
+        raise TrainingRows(f"{len(absent)} labels have no features, the first {absent[0]}")
+    known = features.loc[labels.index]
+    encoding = encode(known)
+    directions = {
+        column: signs[column]
+        for column in encoding.columns
+        if signs.get(column) and column not in encoding.categories
+    }
+    return Rows(
+        index=labels.index,
+        matrix=encoding.matrix(known),
+        outcome=labels["outcome"].to_numpy(dtype=float),
+        weight=labels["weight"].to_numpy(dtype=float),
+        encoding=encoding,
+        signs=directions if monotone else {},
+        directions=directions,
+        families=families,
+    )

@@ -1,0 +1,1 @@
+"""Predictions for people and programs: the cycle's list, the report and a first service."""

@@ -1,0 +1,1 @@
+"""Measurements of speed: ratios and medians inside one run, never tests."""

@@ -1,0 +1,320 @@
+"""`renewcast`: the front door. A verb reads its arguments, calls a stage or a function, prints.
+
+Results go to standard output, progress to standard error. Exit 0 is well, 1 an error, 2 bad input.
+Heavy modules are imported by the verb that needs them, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="renewcast",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Which accounts will churn or expand at their next renewal, beside the health score.",
+)
+health_app = typer.Typer(no_args_is_help=True, help="The rule-based health score.")
+app.add_typer(health_app, name="health")
+
+PACKAGES = {"features", "models", "serve", "pipeline", "simulation"}
+
+AsOf = Annotated[
+    datetime, typer.Option(formats=["%Y-%m-%d"], help="The morning: what was known before it.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+Account = Annotated[str | None, typer.Option(help="Only this account.")]
+Out = Annotated[Path, typer.Option(help="The folder to write; it appears whole or not at all.")]
+
+
+@app.command()
+def simulate(
+    out: Out,
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 800,
+    months: Annotated[int, typer.Option(min=1, help="How many months of history.")] = 36,
+    seed: Annotated[int, typer.Option(help="Another seed, another company.")] = 7,
+) -> None:
+    """Write the raw exports of a company whose truth is known."""
+    from pipeline.settings import load
+    from simulation.company import simulate
+
+    settings = load().simulation.model_copy(
+        update={"accounts": accounts, "months": months, "seed": seed}
+    )
+    with working(f"simulating {accounts} accounts over {months} months"):
+        simulate(settings, out)
+    typer.echo(str(out))
+
+
+@app.command()
+def ingest(
+    source: Annotated[Path | None, typer.Option(help="A folder of SELECTs.")] = None,
+    given: Annotated[
+        str | None, typer.Option("--input", help="A folder of exports, or a database URL.")
+    ] = None,
+    data_from: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    data_until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    out: Out = Path("data/tables"),
+) -> None:
+    """Map a company's exports to the tables, or name every reason why not."""
+    from pipeline.ingest import ingest
+    from pipeline.settings import load
+
+    stated = load().source
+    with working("reading the exports"):
+        ingest(
+            source or Path(stated.folder),
+            given or stated.input,
+            data_from.date() if data_from else stated.data_from,
+            data_until.date() if data_until else (None if source else stated.data_until),
+            out,
+        )
+    typer.echo(str(out))
+
+
+@app.command()
+def validate(
+    tables: Annotated[Path, typer.Option(help="The ingested tables.")] = Path("data/tables"),
+    as_json: AsJson = False,
+) -> None:
+    """Say what the tables hold, how fresh they are, what is odd, and what is missing."""
+    from pipeline.data_report import data_report
+    from pipeline.validate import render_text
+
+    need(tables / "source.json", "renewcast ingest")
+    report = data_report(tables)
+    if as_json:
+        print_json(report)
+    else:
+        typer.echo(render_text(report))
+
+
+@app.command()
+def features(
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The morning.")
+    ] = None,
+    account: Account = None,
+    dictionary: Annotated[
+        bool, typer.Option("--dictionary", help="What each feature means.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the features of one morning, or the dictionary of all features."""
+    from features.feature import dictionary as meanings
+    from pipeline import terminal as shown
+
+    if dictionary:
+        frame = meanings()
+        if as_json:
+            print_json(plain(frame))
+        else:
+            shown.dictionary(frame)
+        return
+    if as_of is None:
+        raise typer.BadParameter("say on which morning: --as-of 2026-01-01, or ask --dictionary")
+    asked = one_morning(as_of.date())
+    rows = of_account(asked.features.drop(columns="segment"), account)
+    if as_json:
+        print_json(records(rows))
+    else:
+        shown.features(rows, meanings())
+
+
+@app.command()
+def train(target: Annotated[str, typer.Argument(help="A target of params.yaml.")]) -> None:
+    """Train one target on what is settled, and track the run."""
+    from pipeline import files, train
+    from pipeline.settings import load
+
+    if target not in load().targets:
+        raise typer.BadParameter(f"{target} is no target: choose among {', '.join(load().targets)}")
+    need(files.LABELS / target, "dvc repro")
+    with working(f"training {target}"):
+        train.run(target)
+    typer.echo((files.RUNS / f"{target}.json").read_text(encoding="utf-8"), nl=False)
+
+
+@app.command()
+def score(
+    as_of: AsOf,
+    out: Out,
+    due_within: Annotated[int | None, typer.Option(min=1, help="Days ahead.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score every renewal that falls due, or say of each why it is not scored."""
+    from pipeline import cycle, files
+    from pipeline import terminal as shown
+    from pipeline.settings import load
+
+    settings = load()
+    need(files.FACTS / "facts.json", "dvc repro")
+    within = due_within or settings.cycle.within
+    with working(f"scoring the renewals due within {within} days of {as_of:%Y-%m-%d}"):
+        found = cycle.score(settings, as_of.date(), within)
+        found.publish(out)
+    if as_json:
+        print_json(found.summary)
+    else:
+        shown.summary(found.summary, found.frame, out)
+
+
+@app.command()
+def compare(as_json: AsJson = False) -> None:
+    """Compare model, health score and rules on the held-out mornings."""
+    from pipeline import compare as stage
+    from pipeline import files
+    from pipeline import terminal as shown
+
+    need(files.HELDOUT, "dvc repro")
+    with working("comparing on the held-out mornings"):
+        found = stage.held_out()
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        shown.comparison(found)
+
+
+@app.command()
+def report(
+    as_json: AsJson = False,
+    draw: Annotated[bool, typer.Option("--draw", help="Draw it again first.")] = False,
+) -> None:
+    """Print the headline figures of the report, and where it is."""
+    from pipeline import files
+    from pipeline import report as stage
+    from pipeline import terminal as shown
+
+    if draw:
+        need(files.COMPARISON, "dvc repro")
+        stage.run()
+    page, figures = files.REPORT.with_suffix(".html"), files.REPORT.with_suffix(".json")
+    need(figures, "dvc repro")
+    read = json.loads(figures.read_text(encoding="utf-8"))
+    if as_json:
+        print_json(read)
+    else:
+        shown.headline(read, page)
+
+
+@health_app.command("score")
+def health_score(as_of: AsOf, account: Account = None, as_json: AsJson = False) -> None:
+    """Print the health score of a morning, with the rules that fired."""
+    from models.health import HealthScore
+    from pipeline import terminal as shown
+    from pipeline.settings import load
+
+    rows = of_account(one_morning(as_of.date()).features, account)
+    health = HealthScore(load().health)
+    assessed, rules = health.assess(rows), health.rules(rows)
+    if as_json:
+        print_json({"scores": records(assessed), "rules": rules.pipe(plain)})
+    elif account:
+        shown.health_of_one(assessed, rules)
+    else:
+        shown.health(assessed)
+
+
+@app.command()
+def serve(
+    publication: Annotated[Path, typer.Option(help="Scores as published.")] = Path("data/cycle"),
+    host: Annotated[str, typer.Option(help="Loopback unless told otherwise.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the last published scores over HTTP."""
+    from serve import app as service
+
+    need(publication / "MANIFEST.json", "renewcast score")
+    service.serve(publication, host=host, port=port)
+
+
+def one_morning(as_of: date) -> Any:
+    """What is known on a morning, from the facts."""
+    from pipeline import files
+    from pipeline.calendar import Calendar
+    from pipeline.morning import morning
+    from pipeline.settings import load
+
+    need(files.CALENDAR, "dvc repro")
+    with working(f"building the features of {as_of}"):
+        return morning(files.FACTS, as_of, load(), Calendar.read(files.CALENDAR))
+
+
+def of_account(rows: Any, account: str | None) -> Any:
+    """The rows of one account, or all of them."""
+    if account is None:
+        return rows
+    found = rows[rows.index.get_level_values("account_id") == account]
+    if found.empty:
+        raise typer.BadParameter(
+            f"{account} is no customer on that morning; {len(rows)} accounts are"
+        )
+    return found
+
+
+def plain(rows: Any) -> list[dict[str, Any]]:
+    """Rows as JSON holds them."""
+    from serve.predictions import records
+
+    return records(rows)
+
+
+def records(rows: Any) -> list[dict[str, Any]]:
+    """Rows with their index as JSON holds them."""
+    return plain(rows.reset_index())
+
+
+def print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+
+
+@contextmanager
+def working(what: str) -> Any:
+    """Say on standard error what is going on, while a person watches."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{what} …"):
+        yield
+
+
+def need(path: Path, command: str) -> None:
+    """Refuse, with the command that makes it, where a file or folder is not there yet."""
+    if not path.exists():
+        raise typer.BadParameter(f"{path} is not there yet: run `{command}` first")
+
+
+def main() -> None:
+    """Run a verb; what is wrong is said in sentences: exit 2 for bad input, 1 for an error."""
+    try:
+        app()
+    except (ValueError, RuntimeError) as error:
+        kinds = refusals() if type(error).__module__.split(".")[0] in PACKAGES else ()
+        if not isinstance(error, (*kinds, RuntimeError)):
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(2 if isinstance(error, kinds) else 1)
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """What we raise where the input, not the program, is to be changed."""
+    from features.definition import UnknownName
+    from features.observations import NoMornings
+    from features.tables import BadInput
+    from models.health_profile import UnknownFeature
+    from models.heldout import NothingHeldOut
+    from pipeline.settings import BadParams
+    from serve.freshness import Refused
+
+    return (BadInput, BadParams, NoMornings, NothingHeldOut, Refused, UnknownFeature, UnknownName)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""A renewal cycle as of any morning, from the facts and the newest bundles that may know them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from features import contracts
+from features.feature import dictionary, families
+from models import bundle, explain
+from models.blend import Model
+from models.health import HealthScore
+from models.warning import EarlyWarning
+from pipeline import files
+from pipeline.calendar import Calendar
+from pipeline.identity import identity, of_frame
+from pipeline.morning import morning
+from pipeline.settings import Settings
+from serve.batch import Cycle, Due, Identity, score_cycle
+from serve.freshness import Refused, check_freshness
+from serve.judgement import Scorers
+
+
+class NoBundle(Refused):
+    """No model was learnt before the morning."""
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """The models of every target as of one cutoff, and the hash of them together."""
+
+    models: Mapping[str, Model]
+    sha256: str
+    version: str
+
+
+def bundles(settings: Settings, as_of: date) -> Bundles:
+    """The newest verified bundles whose cutoff is not after the morning.
+
+    Raises NoBundle if there are none: a model that has seen later outcomes must not score it.
+    """
+    for cutoff in (files.SERVING, files.BACKTEST):
+        folders = {name: files.bundle(name, cutoff) for name in settings.targets}
+        manifests = {name: bundle.manifest(folder) for name, folder in folders.items()}
+        if all(date.fromisoformat(of["about"]["cutoff"]) <= as_of for of in manifests.values()):
+            seals = pd.Series({name: bundle.identity(path) for name, path in folders.items()})
+            version = next(iter(manifests.values()))["about"]["identity"][:12]
+            models = {name: bundle.load(folder) for name, folder in folders.items()}
+            return Bundles(models, of_frame(seals.to_frame("sha256")), version)
+    earliest = max(manifest["about"]["cutoff"] for manifest in manifests.values())
+    raise NoBundle(
+        f"no model was learnt before {as_of}: the earliest cutoff is {earliest}. Ask for a morning "
+        "from then on, or hold out more mornings (heldout.mornings) and train again"
+    )
+
+
+def scorers(settings: Settings, models: Mapping[str, Model]) -> Scorers:
+    """Everything that judges an account, put together from the settings and the bundles."""
+    first = next(iter(settings.targets))
+    known = dictionary(settings.features.families)
+    texts = dict(zip(known["name"], known["meaning"], strict=True))
+    chosen = families(settings.features.families)
+
+    def reasons(features: pd.DataFrame) -> pd.DataFrame:
+        return explain.reasons(models[first], features, chosen, dictionary=texts)
+
+    return Scorers(
+        models=models,
+        targets=list(settings.targets.values()),
+        health=HealthScore(settings.health),
+        warning=EarlyWarning(settings.warning),
+        reasons=reasons,
+    )
+
+
+def score(settings: Settings, as_of: date, within: int, facts: Path = files.FACTS) -> Cycle:
+    """Every renewal due within so many days of a morning, scored or with the reason why not."""
+    check_freshness(facts, as_of, settings.cycle.freshness)
+    calendar = Calendar.read(files.CALENDAR)
+    known = bundles(settings, as_of)
+    asked = morning(facts, as_of, settings, calendar)
+    with duckdb.connect() as con:
+        due = contracts.renewals(
+            con, facts, [as_of], grace=settings.contracts.grace, until_days=within
+        ).df()
+    return score_cycle(
+        Due(
+            as_of=as_of,
+            within=within,
+            renewals=due,
+            observations=asked.observations,
+            features=asked.features,
+            accounts=accounts(facts),
+            failures=asked.failures,
+        ),
+        scorers(settings, known.models),
+        settings.cycle,
+        Identity(
+            model_version=known.version,
+            bundle_sha256=known.sha256,
+            features_sha256=of_frame(asked.features),
+            params_sha256=identity("score")["params"],
+        ),
+    )
+
+
+def accounts(facts: Path) -> pd.DataFrame:
+    """Today's name, segment and owner of each account: to group and to find, never to predict."""
+    with duckdb.connect() as con:
+        path = str(facts / "accounts.parquet").replace("'", "''")
+        newest = con.sql(f"FROM read_parquet('{path}') WHERE replaced_at IS NULL")
+        shown = [name for name in ("name", "segment", "owner") if name in newest.columns]
+        return newest.project(", ".join(["account_id", *shown])).df()

@@ -1,0 +1,76 @@
+"""Stage: every scorer on the held-out mornings, and the coming cycle as it would be published."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from features.publication import read_frame, write_frame
+from models import bundle
+from models.health import HealthScore
+from models.health_refit import RefittedHealth
+from models.target import learnable
+from models.warning import EarlyWarning
+from pipeline import cycle, files
+from pipeline.calendar import Calendar
+from pipeline.morning import INDEX, with_segment
+from pipeline.settings import Settings, load
+from serve import scorer
+
+BASE_RATE = "base_rate"
+
+
+def predictions(settings: Settings, calendar: Calendar) -> pd.DataFrame:
+    """Every scorer's word on the held-out mornings: account_id, as_of, target, model, score.
+
+    Whatever learns has learnt from what was settled at the target's own cutoff.
+    """
+    asked = read_frame(files.OBSERVATIONS)
+    features = with_segment(read_frame(files.FEATURES).set_index(INDEX), asked)
+    told = {
+        name: read_frame(files.LABELS / name / f"{files.BACKTEST}.parquet")
+        for name in settings.targets
+    }
+    losses = [name for name, target in settings.targets.items() if target.outcome == "lost"]
+    health = HealthScore(settings.health)
+    refitted = RefittedHealth.fit(
+        health, features, learnable(told[losses[0]], settings.targets[losses[0]])
+    )
+    grace = settings.contracts.grace
+    days = pd.to_datetime(
+        [
+            day
+            for target in settings.targets.values()
+            for day in calendar.heldout(target, settings.heldout, grace)
+        ]
+    )
+    scored = scorer.score(
+        features[features.index.get_level_values("as_of").isin(days)],
+        asked[asked["as_of"].isin(days)],
+        {name: bundle.load(files.bundle(name, files.BACKTEST)) for name in settings.targets},
+        list(settings.targets.values()),
+        [health, refitted, EarlyWarning(settings.warning)],
+    )
+    constant = scored[scored["model"].eq(scorer.LEARNT)].assign(model=BASE_RATE)
+    constant["score"] = constant["target"].map(
+        {name: base_rate(rows) for name, rows in told.items()}
+    )
+    return pd.concat([scored, constant], ignore_index=True)
+
+
+def base_rate(labels: pd.DataFrame) -> float:
+    """The weighted share of outcomes among the rows that were settled at the cutoff."""
+    settled = labels[labels["outcome"].notna()]
+    return float(np.average(settled["outcome"].astype(float), weights=settled["weight"]))
+
+
+def run() -> None:
+    """Write data/heldout.parquet and publish the coming cycle in data/cycle."""
+    settings, calendar = load(), Calendar.read(files.CALENDAR)
+    by = ("as_of", "account_id", "target", "model")
+    write_frame(predictions(settings, calendar), files.HELDOUT, by)
+    cycle.score(settings, calendar.data_until, settings.cycle.within).publish(files.CYCLE)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,122 @@
+"""The only reader of params.yaml: each module declares its block, here they are put together."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from features.feature import definitions
+from models.comparison import ComparisonSettings
+from models.health_profile import HealthSettings, check_names
+from models.heldout import HeldoutSettings
+from models.ladder import LearnSettings
+from models.rates import RatesSettings
+from models.target import Targets
+from models.warning import WarningSettings
+from pipeline import files
+from serve.batch import CycleSettings
+from simulation.company import SimulationSettings
+
+
+class Block(BaseModel):
+    """A block of params.yaml: fixed, and without a key nobody knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceSettings(Block):
+    """`folder` of SELECTs over `input` (a folder of files, or a database URL), and the period in
+    which the exports hold every customer; `data_until` null: the earliest of the tables' ends."""
+
+    name: str
+    folder: str
+    input: str
+    data_from: date
+    data_until: date | None
+
+
+class AccountsSettings(Block):
+    """`static`: columns that never change in this source, so that they may be known afterwards."""
+
+    static: list[str]
+
+
+class ContractsSettings(Block):
+    """`grace`: days after a due date in which a late renewal still counts as renewed. `ahead`: days
+    in which the further terms of a running contract are looked for."""
+
+    grace: NonNegativeInt
+    ahead: PositiveInt
+
+
+class FeaturesSettings(Block):
+    """`families`: which of the feature families are built."""
+
+    families: list[str]
+
+
+class Settings(Block):
+    """params.yaml as a whole."""
+
+    seed: int
+    simulation: SimulationSettings
+    source: SourceSettings
+    accounts: AccountsSettings
+    contracts: ContractsSettings
+    heldout: HeldoutSettings
+    targets: Targets
+    features: FeaturesSettings
+    learning: LearnSettings
+    health: HealthSettings
+    warning: WarningSettings
+    comparison: ComparisonSettings
+    rates: RatesSettings
+    cycle: CycleSettings
+
+    @model_validator(mode="after")
+    def _measures(self) -> Settings:
+        check_names(self.health, {definition.name for definition in definitions()})
+        for name, target in self.targets.items():
+            if target.horizon > self.contracts.ahead:
+                raise ValueError(
+                    f"targets.{name}.horizon {target.horizon} is further than contracts.ahead "
+                    f"{self.contracts.ahead}: decisions in between would not be seen"
+                )
+        return self
+
+
+class BadParams(ValueError):
+    """params.yaml cannot be used; every fault is named."""
+
+
+def load(path: Path = files.PARAMS) -> Settings:
+    """The settings, checked as a whole; raises BadParams with every fault."""
+    try:
+        return Settings.model_validate(read(path))
+    except ValidationError as error:
+        faults = [
+            f"{path}: {'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}"
+            f" (it is {fault['input']!r:.80})"
+            for fault in error.errors(include_url=False)
+        ]
+        raise BadParams("\n".join(faults)) from None
+
+
+def read(path: Path = files.PARAMS) -> dict[str, Any]:
+    """params.yaml as plain values."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadParams(f"{path} is not in {Path.cwd()}: run from the top of the clone") from None
+    return yaml.load(text, Loader=yaml.CSafeLoader)

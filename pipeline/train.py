@@ -1,0 +1,94 @@
+"""Stage: the model of one target, as of the held-out cutoff and as of the data's end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from features.feature import families, signs
+from features.publication import published, read_frame
+from models import bundle, explain, metrics
+from models.blend import Model
+from models.ladder import train
+from models.target import learnable
+from pipeline import files
+from pipeline.calendar import Calendar
+from pipeline.identity import identity
+from pipeline.settings import load, read
+from pipeline.tracking import track
+from serve import charts
+
+INDEX = ["account_id", "as_of"]
+SHOWN = 1000  # rows that importance is averaged over: the newest
+
+
+def run(name: str) -> None:
+    """Write artifacts/<target>, one bundle a cutoff, and runs/<target>.json of the tracked run."""
+    settings, calendar = load(), Calendar.read(files.CALENDAR)
+    target, hashes = settings.targets[name], identity("train", name)
+    chosen = families(settings.features.families)
+    columns = [column for family in chosen.values() for column in family]
+    features = read_frame(files.FEATURES).set_index(INDEX)[columns]
+    told = {
+        cutoff: learnable(read_frame(files.LABELS / name / f"{cutoff}.parquet"), target)
+        for cutoff in (files.BACKTEST, files.SERVING)
+    }
+
+    def learnt(cutoff: str) -> Model:
+        return train(
+            features,
+            told[cutoff],
+            name=name,
+            target=target,
+            settings=settings.learning,
+            signs=signs(settings.features.families),
+            seed=settings.seed,
+            gap_days=target.horizon + settings.contracts.grace + calendar.delay,
+            families=chosen,
+        )
+
+    with ThreadPoolExecutor(len(told)) as pool:  # the trees are grown outside Python's lock
+        models = dict(zip(told, pool.map(learnt, told), strict=True))
+    with published(files.ARTIFACTS / name) as folder:
+        for cutoff, model in models.items():
+            about = {
+                **hashes,
+                "target": target.model_dump(),
+                "cutoff": str(told[cutoff]["by"].max().date()),
+            }
+            bundle.save(model, folder / cutoff, about=about)
+    with TemporaryDirectory() as plots:
+        draw(models[files.BACKTEST], features, chosen, Path(plots))
+        tracked = track(
+            run_name=f"{name} {hashes['identity'][:12]}",
+            params={"target": target.model_dump(), "learning": read()["learning"]},
+            metrics={cutoff: model.report for cutoff, model in models.items()},
+            tags={f"{part}_sha256": value for part, value in hashes.items()},
+            artifacts=Path(plots),
+            model_folder=files.bundle(name, files.SERVING),
+            store=f"sqlite:///{files.TRACKING}",
+        )
+    files.RUNS.mkdir(exist_ok=True)
+    text = json.dumps({**tracked, "target": name, **hashes}, indent=1)
+    (files.RUNS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def draw(model: Model, features: pd.DataFrame, chosen: dict[str, list[str]], folder: Path) -> None:
+    """The plots of a tracked run: calibration out-of-fold, and importance by family."""
+    if not model.oof.empty:
+        rows = metrics.calibration(
+            model.oof["probability"], model.oof["outcome"].astype(bool), model.oof["weight"]
+        )
+        (folder / "calibration.svg").write_text(charts.calibration(rows), encoding="utf-8")
+    moved = explain.contributions(model, features.tail(SHOWN), chosen)[list(chosen)].abs().mean()
+    weights = pd.DataFrame({"family": moved.index, "weight": moved.to_numpy()})
+    (folder / "importance.svg").write_text(charts.importance(weights), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(sys.argv[1])

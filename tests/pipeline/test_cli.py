@@ -1,0 +1,120 @@
+"""The front door as people and programs meet it: what it prints, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import files
+
+
+@pytest.fixture
+def run(company, tmp_path):
+    """Run a verb in a copy of the small company; gives its exit code, output and errors."""
+    copy = company.copy(tmp_path / "copy")
+
+    def verb(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
+            cwd=copy.folder, env=environment(), capture_output=True, text=True,
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    verb.folder = copy.folder
+    return verb
+
+
+def environment():
+    import os
+
+    from tests.workspace import ROOT
+
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1"}
+
+
+def test_score_publishes_a_cycle_and_says_how_many_in_each_status(run, tmp_path):
+    code, out, err = run(
+        "score",
+        "--as-of",
+        "2025-07-01",
+        "--due-within",
+        "60",
+        "--out",
+        tmp_path / "cycle",
+        "--json",
+    )
+    assert code == 0, err
+    summary = json.loads(out)
+    counts = [status["renewals"] for status in summary["statuses"].values()]
+    assert sum(counts) == summary["due"]["renewals"] > 0
+    assert {path.name for path in (tmp_path / "cycle").iterdir()} >= {
+        "predictions.parquet", "predictions.csv", "MANIFEST.json",
+    }  # fmt: skip
+
+
+def test_a_morning_long_after_the_data_is_refused_with_exit_2_and_nothing_is_written(run, tmp_path):
+    code, out, err = run("score", "--as-of", "2025-09-01", "--out", tmp_path / "cycle")
+    assert code == 2
+    assert "usage ends" in err and "Traceback" not in err
+    assert not (tmp_path / "cycle").exists()
+
+
+def test_a_bad_export_is_refused_with_every_fault_and_exit_2(run):
+    exports = run.folder / files.RAW
+    broken = (exports / "subscriptions.csv").read_text().replace(",EUR,", ",EUR,", 1).splitlines()
+    header = broken[0].split(",")
+    first, second = broken[1].split(","), broken[2].split(",")
+    first[header.index("arr")] = "-5"
+    second[header.index("account_id")] = "nobody"
+    lines = [broken[0], ",".join(first), ",".join(second), *broken[3:]]
+    (exports / "subscriptions.csv").write_text("\n".join(lines) + "\n")
+    code, out, err = run("ingest", "--out", "fresh")
+    assert code == 2
+    assert "'-5'" in err or "-5" in err
+    assert "nobody" in err
+    assert not (run.folder / "fresh").exists()
+
+
+def test_features_of_one_account_are_printed_with_their_meaning(run):
+    code, out, err = run("features", "--as-of", "2025-07-01", "--json")
+    assert code == 0, err
+    account = json.loads(out)[0]["account_id"]
+    code, out, err = run("features", "--as-of", "2025-07-01", "--account", account)
+    assert code == 0 and "active_users_28d" in out
+
+
+def test_an_unknown_account_is_refused(run):
+    code, out, err = run("features", "--as-of", "2025-07-01", "--account", "nobody")
+    assert code == 2 and "nobody is no customer" in err
+
+
+def test_the_dictionary_lists_every_feature_with_a_meaning(run):
+    code, out, err = run("features", "--dictionary", "--json")
+    listed = json.loads(out)
+    assert code == 0 and len(listed) > 80
+    assert all(row["meaning"] for row in listed)
+
+
+def test_the_health_score_of_one_account_comes_with_the_rules(run):
+    code, out, err = run("health", "score", "--as-of", "2025-07-01", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert {"scores", "rules"} == set(told)
+    assert told["rules"][0]["text"]
+
+
+def test_the_headline_names_the_report_and_a_verdict(run):
+    code, out, err = run("report")
+    assert code == 0, err
+    assert "renewcast.html" in out and "against Health score:" in out
+
+
+def test_a_broken_parameter_is_one_sentence_and_exit_2(run):
+    path = run.folder / files.PARAMS
+    path.write_text(path.read_text().replace("grace: 30", "grace: soon"))
+    code, out, err = run("report")
+    code_score, _, err = run("score", "--as-of", "2025-07-01", "--out", "x")
+    assert code_score == 2 and "contracts.grace" in err and "Traceback" not in err

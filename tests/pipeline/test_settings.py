@@ -1,0 +1,54 @@
+"""params.yaml: one reader, no key that nobody knows, every fault at once."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from pipeline.settings import BadParams, load
+from tests.workspace import ROOT
+
+
+def changed(tmp_path, change):
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    change(params)
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+    return path
+
+
+def test_the_parameters_of_the_repository_are_read(tmp_path):
+    settings = load(ROOT / "params.yaml")
+    assert list(settings.targets) == ["churn", "upsell"]
+    assert settings.targets["upsell"].given == "churn"
+
+
+def test_unknown_keys_are_refused_wherever_they_stand_and_all_are_named(tmp_path):
+    def change(params):
+        params["sead"] = 1
+        params["targets"]["churn"]["horizont"] = 90
+        params["learning"]["gradient"]["leaves"] = "many"
+
+    with pytest.raises(BadParams) as refused:
+        load(changed(tmp_path, change))
+    for place in ("sead", "targets.churn.horizont", "learning.gradient.leaves"):
+        assert place in str(refused.value)
+
+
+def test_a_missing_value_is_refused_because_no_code_holds_defaults(tmp_path):
+    with pytest.raises(BadParams, match="contracts.grace: Field required"):
+        load(changed(tmp_path, lambda params: params["contracts"].pop("grace")))
+
+
+def test_a_health_measure_that_is_no_feature_is_refused(tmp_path):
+    def change(params):
+        measures = params["health"]["dimensions"]["depth"]["measures"]
+        measures["feature_usage"] = measures.pop("features_used_28d")
+
+    with pytest.raises(BadParams, match="feature_usage"):
+        load(changed(tmp_path, change))
+
+
+def test_without_params_the_message_says_where_to_stand(tmp_path):
+    with pytest.raises(BadParams, match="top of the clone"):
+        load(tmp_path / "params.yaml")

@@ -13,7 +13,7 @@ run: .venv/core ## reproduce the pipeline on the sample company and say where th
 	$(BIN)/renewcast headline
 
 test: .venv/dev ## every test, doctests included
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: .venv/dev ## style, types of the public API, and who may import whom
 	$(BIN)/ruff check .

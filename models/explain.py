@@ -16,6 +16,7 @@ from models import gradient
 from models.blend import Model
 from models.phrases import phrase
 
+LEAD = "days_to_due"
 WORTH_SAYING = 0.01  # on the logit: less moves a probability by under 0.25 points
 OTHER = "other"
 
@@ -55,8 +56,9 @@ def reasons(
 
     One sentence for each family whose sum pushes up, then a second one, and so on; None where
     nothing more pushes.
-    A feature is named only if every seed of the trees agrees on its sign, and, where its sign
-    binds, if its value lies on the risky side of what is typical. `dictionary` maps a feature to
+    A feature is named only if every seed of the trees agrees on its sign, if its value is not the
+    typical one and, where its sign binds, lies on the risky side of that. How far off the renewal
+    is, is no reason. `dictionary` maps a feature to
     the text that describes it.
     """
     seeds = _by_seed(model, features)[:, :, :-1]
@@ -123,9 +125,12 @@ def _on_the_risky_side(model: Model, features: pd.DataFrame) -> np.ndarray:
     allowed = np.ones(matrix.shape, dtype=bool)
     for at, column in enumerate(model.encoding.columns):
         sign = model.signs.get(column, 0)
-        if sign and column in model.encoding.typical:
-            beyond = sign * (matrix[:, at] - model.encoding.typical[column])
-            allowed[:, at] = np.isnan(matrix[:, at]) | (beyond > 0)
+        if column in model.encoding.typical:
+            beyond = matrix[:, at] - model.encoding.typical[column]
+            risky = sign * beyond > 0 if sign else beyond != 0
+            allowed[:, at] = np.isnan(matrix[:, at]) | risky
+        if column == LEAD:
+            allowed[:, at] = False
     return allowed
 
 

@@ -32,8 +32,17 @@ SENTENCES = {
     "key_feature_share_28d": "{share} of the key features used in the last 28 days",
     "within_sla_share_91d": "{share} of the tickets of the last 91 days answered in time",
     "months_below_own_half": "{value} of the last six months below half the account's own average",
-    "days_to_due": "renewal due in {days}",
     "tenure_days": "customer for {days}",
+    "nps_mean_182d": "NPS answers of the last half year average {value} of 10",
+    "nps_detractors_182d": "NPS answers of 6 or less in the last half year: {value}",
+    "nps_answers_182d": "NPS answers in the last half year: {value}",
+    "nps_trend": "last NPS answer against the earlier ones: {value}",
+    "csat_last": "last rated ticket: {value} for satisfaction",
+    "reopened_tickets_91d": "tickets reopened in the last 91 days: {value}",
+    "lost_users_28d": "people who stopped using it in the last 28 days: {value}",
+    "lost_departments_91d": "departments that stopped using it in the last 91 days: {value}",
+    "late_touchpoints_182d": "touchpoints held over a week late in the last half year: {value}",
+    "planned_touchpoints_182d": "planned touchpoints in the last half year: {value}",
 }
 
 

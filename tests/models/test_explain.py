@@ -108,6 +108,29 @@ def test_a_feature_on_whose_sign_the_seeds_disagree_is_not_named(monkeypatch):
     assert not reasons(features, trees).stack().str.contains("Tickets").any()
 
 
+def test_a_typical_value_is_no_reason_however_much_it_pushes(monkeypatch):
+    typical = blend().encoding.typical["open_tickets"]
+    real = gradient.contributions
+    at = blend().encoding.columns.index("open_tickets")
+
+    def always_up(booster, matrix):
+        values = real(booster, matrix)
+        values[:, at] = 9.0
+        return values
+
+    monkeypatch.setattr(gradient, "contributions", always_up)
+    unbound = dataclasses.replace(blend(), signs={})
+    other = reasons(fresh(5).assign(open_tickets=typical + 1), unbound)
+    assert other.stack().str.contains("Tickets").any()
+    same = reasons(fresh(5).assign(open_tickets=typical), unbound)
+    assert not same.stack().str.contains("Tickets").any()
+
+
+def test_how_far_off_the_renewal_is_is_no_reason(monkeypatch):
+    monkeypatch.setattr(explain, "LEAD", "open_tickets")
+    assert not reasons(fresh()).stack().str.contains("Tickets").any()
+
+
 def test_reasons_foretell_nothing():
     said = reasons(fresh()).stack()
     assert len(said) > 80

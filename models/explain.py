@@ -79,7 +79,11 @@ def reasons(
         for row, push, fit in zip(rows, mean, shown, strict=True)
     ]
     names = [f"reason_{number}" for number in range(1, count + 1)]
-    full = [sentences + [None] * (count - len(sentences)) for sentences in said]
+    full = [
+        [sentence[:1].upper() + sentence[1:] for sentence in sentences]
+        + [None] * (count - len(sentences))
+        for sentences in said
+    ]
     return pd.DataFrame(full, index=features.index, columns=names, dtype=object)
 
 

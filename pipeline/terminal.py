@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.comparison import Comparison
-from serve.pages import percent, short_money
+from serve.pages import money, percent, short_money
 from serve.predictions import records
 from serve.report import LABELS, METRICS
 
@@ -27,8 +27,9 @@ def console() -> Console:
 
 
 def grid(title: str, columns: Mapping[str, str]) -> Table:
-    """A table with a title; `columns` maps headings to left or right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    """A table, its title printed above; `columns` maps headings to left or right."""
+    console().print(f"[bold]{escape(title)}[/bold]", soft_wrap=True)
+    table = Table(box=SIMPLE_HEAD)
     for heading, justify in columns.items():
         table.add_column(heading, justify="right" if justify == "right" else "left")
     return table
@@ -79,9 +80,9 @@ def summary(found: Mapping[str, Any], frame: pd.DataFrame, out: Path) -> None:
     title = f"Renewals due within {found['due_within']} days of {found['as_of']}, or in grace"
     table = grid(title, {"status": "left", "renewals": "right", "ARR due": "right"})
     for status, count in found["statuses"].items():
-        table.add_row(status.replace("_", " "), number(count["renewals"]), number(count["arr"]))
+        table.add_row(status.replace("_", " "), number(count["renewals"]), money(count["arr"]))
     table.add_section()
-    table.add_row("due", number(found["due"]["renewals"]), number(found["due"]["arr"]))
+    table.add_row("due", number(found["due"]["renewals"]), money(found["due"]["arr"]))
     console().print(table)
     scored = frame[frame["status"].eq("scored")].head(LISTED)
     if not scored.empty:

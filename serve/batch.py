@@ -219,7 +219,7 @@ def _judged(due: Due, accounts: pd.Series, scorers: Scorers) -> tuple[pd.DataFra
     for why, here in (
         ("every feature is empty", measured.index.get_level_values("account_id")),
         ("no features were built", features.index.get_level_values("account_id")),
-        ("not asked about: no observation of this account", observed["account_id"]),
+        ("no customer yet, or no longer: nothing is in force", observed["account_id"]),
     ):
         ruled_out |= {a: f"{why} on {due.as_of}" for a in set(accounts) - set(here)}
     ruled_out |= due.failures

@@ -193,7 +193,7 @@ def test_an_account_that_is_not_observed_keeps_its_renewal_with_the_reason():
     asked = due()
     known = asked.observations[asked.observations["account_id"].ne("bolt")]
     found = by_renewal(cycle(replace(asked, observations=known)))
-    assert "no observation" in found.loc["bolt 07-21", "status_reason"]
+    assert "nothing is in force" in found.loc["bolt 07-21", "status_reason"]
 
 
 def test_where_every_account_fails_nothing_is_scored():

@@ -11,6 +11,7 @@ import sys
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -54,47 +55,86 @@ def simulate(
     typer.echo(str(out))
 
 
+Source = Annotated[Path | None, typer.Option(help="A folder of SELECTs, one a table.")]
+Given = Annotated[
+    str | None, typer.Option("--input", help="A folder of exports, or a database URL.")
+]
+From = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="From this day the exports hold every customer."),
+]
+Until = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Until this day, exclusive.")
+]
+
+
 @app.command()
 def ingest(
-    source: Annotated[Path | None, typer.Option(help="A folder of SELECTs.")] = None,
-    given: Annotated[
-        str | None, typer.Option("--input", help="A folder of exports, or a database URL.")
-    ] = None,
-    data_from: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
-    data_until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
+    source: Source = None,
+    given: Given = None,
+    data_from: From = None,
+    data_until: Until = None,
     out: Out = Path("data/tables"),
 ) -> None:
     """Map a company's exports to the tables, or name every reason why not."""
-    from pipeline.ingest import ingest
-    from pipeline.settings import load
-
-    stated = load().source
-    with working("reading the exports"):
-        ingest(
-            source or Path(stated.folder),
-            given or stated.input,
-            data_from.date() if data_from else stated.data_from,
-            data_until.date() if data_until else (None if source else stated.data_until),
-            out,
-        )
+    read_source(source, given, data_from, data_until, out)
     typer.echo(str(out))
 
 
 @app.command()
 def validate(
-    tables: Annotated[Path, typer.Option(help="The ingested tables.")] = Path("data/tables"),
+    source: Source = None,
+    given: Given = None,
+    data_from: From = None,
+    data_until: Until = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what the tables hold, how fresh they are, what is odd, and what is missing."""
-    from pipeline.data_report import data_report
-    from pipeline.validate import render_text
+    """Say what the tables hold, what is odd and what is missing: of a source, or as ingested.
 
-    need(tables / "source.json", "renewcast ingest")
-    report = data_report(tables)
+    With a source nothing but the page is written; its faults are named all at once.
+    """
+    from pipeline import files
+    from pipeline.data_report import data_report
+    from pipeline.validate import render_html, render_text
+
+    if source or given:
+        with TemporaryDirectory() as folder:
+            tables = Path(folder) / "tables"
+            read_source(source, given, data_from, data_until, tables)
+            report = data_report(tables)
+    else:
+        need(files.TABLES / "source.json", "renewcast ingest")
+        report = data_report(files.TABLES)
+    if html:
+        html.write_text(render_html(report), encoding="utf-8")
     if as_json:
         print_json(report)
     else:
         typer.echo(render_text(report))
+
+
+def read_source(
+    source: Path | None,
+    given: str | None,
+    data_from: datetime | None,
+    data_until: datetime | None,
+    out: Path,
+) -> None:
+    """Ingest what was named; what was not, is as params.yaml says of its own source."""
+    from pipeline.ingest import ingest
+    from pipeline.settings import load
+
+    stated = load().source
+    until = None if source else stated.data_until
+    with working("reading the exports"):
+        ingest(
+            source or Path(stated.folder),
+            given or stated.input,
+            data_from.date() if data_from else stated.data_from,
+            data_until.date() if data_until else until,
+            out,
+        )
 
 
 @app.command()

@@ -78,6 +78,16 @@ def test_a_bad_export_is_refused_with_every_fault_and_exit_2(run):
     assert not (run.folder / "fresh").exists()
 
 
+def test_a_source_is_validated_without_anything_being_written(run):
+    before = {path for path in run.folder.rglob("*")}
+    code, out, err = run(
+        "validate", "--source", "sources/simulated", "--input", "data/raw", "--json"
+    )
+    assert code == 0, err
+    assert {table["table"] for table in json.loads(out)["tables"]} >= {"accounts", "usage"}
+    assert {path for path in run.folder.rglob("*")} == before
+
+
 def test_features_of_one_account_are_printed_with_their_meaning(run):
     code, out, err = run("features", "--as-of", "2025-07-01", "--json")
     assert code == 0, err

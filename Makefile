@@ -9,8 +9,8 @@ export DO_NOT_TRACK := 1
 .PHONY: run test lint bench clean lock
 
 run: .venv/core ## reproduce the pipeline on the sample company and say where the report is
-	$(BIN)/dvc repro --quiet
-	$(BIN)/renewcast headline
+	@$(BIN)/dvc repro
+	@$(BIN)/renewcast report
 
 test: .venv/dev ## every test, doctests included
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile

@@ -121,11 +121,12 @@ def write_report(tables: Path, json_path: Path, html_path: Path) -> str:
 
 
 def run() -> None:
-    """Write reports/data.json and reports/data.html from data/tables, and print the report."""
+    """Write reports/data.json and reports/data.html from data/tables, and say where they are."""
     from pipeline import files
 
     report = files.DATA_REPORT
-    print(write_report(files.TABLES, report.with_suffix(".json"), report.with_suffix(".html")))
+    write_report(files.TABLES, report.with_suffix(".json"), report.with_suffix(".html"))
+    print(f"{report.with_suffix('.html')}: what the tables hold (`renewcast validate` prints it)")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import duckdb
 import pandas as pd
@@ -48,7 +48,7 @@ from features.passes import answers, covers, flag, joined, needs_of, passes
 from features.publication import write_parquet
 from features.window import Window
 
-Rows = pd.DataFrame | duckdb.DuckDBPyRelation | Path
+Rows: TypeAlias = pd.DataFrame | duckdb.DuckDBPyRelation | Path
 
 
 class ObservedTwice(ValueError):

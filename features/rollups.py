@@ -181,17 +181,27 @@ def _states(
 def _catalogue(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
     """Create the table of which features were key, and how many were, as of each known day.
 
-    A catalogue is taken as it stands, newest versions only. Without one every feature is key, and
-    there are as many as had been used by anyone until then.
+    Of a catalogue with versions a day knows the newest recorded by then; one without is taken as it
+    stands. Without a catalogue every feature is key, and there are as many as had been used by
+    anyone until then.
     """
     days = "SELECT DISTINCT feature, known FROM features_states JOIN subject USING (what)"
     if columns:
         flag = "coalesce(is_key, FALSE)" if "is_key" in columns else "TRUE"
-        newest = f"arg_max({flag}, recorded_at)" if "recorded_at" in columns else f"bool_or({flag})"
-        entries = f"(SELECT feature, {newest} AS is_key FROM product_features GROUP BY feature)"
+        recorded = "recorded_at" if "recorded_at" in columns else "CAST(NULL AS TIMESTAMP)"
+        con.execute(
+            "CREATE TEMP TABLE entries AS SELECT known, feature, arg_max(is_key, noted) AS is_key "
+            f"FROM (SELECT DISTINCT known FROM ({days})) JOIN (SELECT feature, {flag} AS is_key, "
+            f"coalesce({recorded}, TIMESTAMP '0001-01-01') AS noted FROM product_features) "
+            "ON CAST(noted AS DATE) <= known GROUP BY known, feature"
+        )
         key = "coalesce(e.is_key, FALSE)" if "is_key" in columns else "TRUE"
-        total = f"(SELECT count(*) FROM {entries} WHERE is_key)"
-        known = f"LEFT JOIN {entries} e ON e.feature = d.feature"
+        total = "coalesce(t.features, 0)"
+        known = (
+            "LEFT JOIN entries e ON e.feature = d.feature AND e.known = d.known "
+            "LEFT JOIN (SELECT known, count(*) FILTER (WHERE is_key) AS features FROM entries "
+            "GROUP BY known) t ON t.known = d.known"
+        )
     else:
         key, known = "TRUE", "JOIN totals USING (known)"
         total = "totals.features"

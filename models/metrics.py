@@ -288,7 +288,7 @@ def _ratio(top: Floats, bottom: Floats, empty: float = np.nan) -> Floats:
 
 def _mean(values: Floats, weight: ArrayLike | None) -> Floats:
     mass = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=float)
-    return _ratio(mass @ values, mass.sum(-1))
+    return _ratio((mass * values).sum(-1), mass.sum(-1))  # no BLAS: its bits hang on threads
 
 
 def _newton(x: Floats, y: Floats, mass: Floats, start: Floats) -> Floats:

@@ -77,6 +77,7 @@ def ingest(
     out: Out = Path("data/tables"),
 ) -> None:
     """Map a company's exports to the tables, or name every reason why not."""
+    vacant(out, "source.json")
     read_source(source, given, data_from, data_until, out)
     typer.echo(str(out))
 
@@ -197,6 +198,7 @@ def score(
 
     settings = load()
     need(files.FACTS / "facts.json", "dvc repro")
+    vacant(out, "MANIFEST.json")
     within = due_within or settings.cycle.within
     with working(f"scoring the renewals due within {within} days of {as_of:%Y-%m-%d}"):
         found = cycle.score(settings, as_of.date(), within)
@@ -323,6 +325,14 @@ def working(what: str) -> Any:
 
     with Console(stderr=True).status(f"{what} …"):
         yield
+
+
+def vacant(out: Path, mark: str) -> None:
+    """Refuse a folder with other things in it: it would be replaced as a whole."""
+    if out.exists() and not (out / mark).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise typer.BadParameter(
+            f"{out} holds other files and would be replaced as a whole: name a new folder"
+        )
 
 
 def need(path: Path, command: str) -> None:

@@ -15,6 +15,7 @@ from features.feature import dictionary, families
 from models import bundle, explain
 from models.blend import Model
 from models.health import HealthScore
+from models.target import Target
 from models.warning import EarlyWarning
 from pipeline import files
 from pipeline.calendar import Calendar
@@ -27,7 +28,7 @@ from serve.judgement import Scorers
 
 
 class NoBundle(Refused):
-    """No model was learnt before the morning."""
+    """No model was learnt before the morning, or none for the target as it is described."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,15 @@ def bundles(settings: Settings, as_of: date) -> Bundles:
     for cutoff in (files.SERVING, files.BACKTEST):
         folders = {name: files.bundle(name, cutoff) for name in settings.targets}
         manifests = {name: bundle.manifest(folder) for name, folder in folders.items()}
+        for name, of in manifests.items():
+            if of["about"]["target"] != settings.targets[name].model_dump():
+                raise NoBundle(
+                    f"{folders[name]} was learnt for another target than targets.{name} of "
+                    f"{files.PARAMS} now describes: train again (`dvc repro`)"
+                )
         if all(date.fromisoformat(of["about"]["cutoff"]) <= as_of for of in manifests.values()):
             seals = pd.Series({name: bundle.identity(path) for name, path in folders.items()})
-            version = next(iter(manifests.values()))["about"]["identity"][:12]
+            version = manifests[loss(settings).name]["about"]["identity"][:12]
             models = {name: bundle.load(folder) for name, folder in folders.items()}
             return Bundles(models, of_frame(seals.to_frame("sha256")), version)
     earliest = max(manifest["about"]["cutoff"] for manifest in manifests.values())
@@ -59,15 +66,23 @@ def bundles(settings: Settings, as_of: date) -> Bundles:
     )
 
 
+def loss(settings: Settings) -> Target:
+    """The target that a cycle is about: the first whose outcome is that the account is lost."""
+    found = [target for target in settings.targets.values() if target.outcome == "lost"]
+    if not found:
+        raise Refused("no target has the outcome lost: a cycle of renewals needs one in `targets`")
+    return found[0]
+
+
 def scorers(settings: Settings, models: Mapping[str, Model]) -> Scorers:
     """Everything that judges an account, put together from the settings and the bundles."""
-    first = next(iter(settings.targets))
+    model = models[loss(settings).name]
     known = dictionary(settings.features.families)
     texts = dict(zip(known["name"], known["meaning"], strict=True))
     chosen = families(settings.features.families)
 
     def reasons(features: pd.DataFrame) -> pd.DataFrame:
-        return explain.reasons(models[first], features, chosen, dictionary=texts)
+        return explain.reasons(model, features, chosen, dictionary=texts)
 
     return Scorers(
         models=models,

@@ -31,12 +31,7 @@ def predictions(settings: Settings, calendar: Calendar) -> pd.DataFrame:
         name: read_frame(files.LABELS / name / f"{files.BACKTEST}.parquet")
         for name in settings.targets
     }
-    losses = [name for name, target in settings.targets.items() if target.outcome == "lost"]
-    health = HealthScore(settings.health)
-    refitted = RefittedHealth.fit(
-        health, features, learnable(told[losses[0]], settings.targets[losses[0]])
-    )
-    grace = settings.contracts.grace
+    loss, grace = cycle.loss(settings), settings.contracts.grace
     days = pd.to_datetime(
         [
             day
@@ -44,6 +39,11 @@ def predictions(settings: Settings, calendar: Calendar) -> pd.DataFrame:
             for day in calendar.heldout(target, settings.heldout, grace)
         ]
     )
+    settled = loss.is_settled(
+        told[loss.name]["as_of"], by=days.min().date(), grace=grace, delay=calendar.delay
+    )
+    health = HealthScore(settings.health)
+    refitted = RefittedHealth.fit(health, features, learnable(told[loss.name][settled], loss))
     scored = scorer.score(
         features[features.index.get_level_values("as_of").isin(days)],
         asked[asked["as_of"].isin(days)],

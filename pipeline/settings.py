@@ -88,6 +88,17 @@ class Settings(Block):
     def _measures(self) -> Settings:
         check_names(self.health, {definition.name for definition in definitions()})
         for name, target in self.targets.items():
+            given = self.targets.get(target.given) if target.given else None
+            if target.given and (
+                given is None
+                or given.outcome != "lost"
+                or given.given is not None
+                or given.horizon != target.horizon
+            ):
+                raise ValueError(
+                    f"targets.{name}.given is {target.given}: it must name another target with the "
+                    f"outcome lost, given nothing itself, over the same {target.horizon} days"
+                )
             if target.horizon > self.contracts.ahead:
                 raise ValueError(
                     f"targets.{name}.horizon {target.horizon} is further than contracts.ahead "

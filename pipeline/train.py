@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from features.feature import families, signs
 from features.publication import published, read_frame
@@ -52,7 +53,8 @@ def run(name: str) -> None:
             families=chosen,
         )
 
-    with ThreadPoolExecutor(len(told)) as pool:  # the trees are grown outside Python's lock
+    # the trees are grown outside Python's lock; the limit holds until both models are there
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(len(told)) as pool:
         models = dict(zip(told, pool.map(learnt, told), strict=True))
     with published(files.ARTIFACTS / name) as folder:
         for cutoff, model in models.items():

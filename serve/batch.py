@@ -81,7 +81,7 @@ class CycleSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Identity:
-    """What the predictions come from: equal identities give equal predictions."""
+    """What the predictions come from; of the same renewals, equal ones give equal predictions."""
 
     model_version: str
     bundle_sha256: str

@@ -83,7 +83,7 @@ def publish(
         typed = ", ".join(f'CAST("{name}" AS {sql}) AS "{name}"' for name, sql in COLUMNS.items())
         parquet = new / "predictions.parquet"
         write_parquet(con, f"SELECT {typed} FROM given", parquet, ORDER)
-        people = con.sql(f"SELECT * FROM read_parquet('{parquet}')").df()
+        people = read_frame(parquet)
         for day in ("as_of", "due_date"):
             people[day] = people[day].dt.strftime("%Y-%m-%d")
         write_csv(people, new / "predictions.csv")

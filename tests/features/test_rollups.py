@@ -94,6 +94,23 @@ def test_a_catalogue_says_what_is_key_and_what_it_does_not_name_is_not(tmp_path)
     ]
 
 
+def test_a_version_of_the_catalogue_is_unknown_until_it_is_recorded(tmp_path):
+    catalogue = table("""
+        feature  is_key  recorded_at
+        billing  false   2025-01-01
+        billing  true    2025-02-10   <- later than every state
+        reports  true    2025-02-01   <- on the day of the first states
+        exports  true    -            <- of no known day: always so
+    """)
+    facts = built(tmp_path, usage=USAGE, product_features=catalogue)
+    columns = "feature, is_key, key_features"
+    for morning in ("2025-02-05", "2025-03-01"):
+        assert visible(facts, "feature_days", morning, columns)[:2] == [
+            ("billing", False, 2),
+            ("reports", True, 2),
+        ]
+
+
 def test_without_user_ids_there_are_no_people(tmp_path):
     facts = built(tmp_path, usage=USAGE.drop(columns=["user_id", "minutes"]))
     assert not (facts / "user_days.parquet").exists()

@@ -62,6 +62,18 @@ def test_a_morning_long_after_the_data_is_refused_with_exit_2_and_nothing_is_wri
     assert not (tmp_path / "cycle").exists()
 
 
+def test_a_folder_with_other_things_in_it_is_never_replaced(run, tmp_path):
+    mine = tmp_path / "it's mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    code, out, err = run("score", "--as-of", "2025-07-01", "--out", mine)
+    assert code == 2 and "other files" in err
+    assert (mine / "thesis.txt").read_text() == "years of work"
+    (mine / "thesis.txt").unlink()
+    code, out, err = run("score", "--as-of", "2025-07-01", "--out", mine)
+    assert code == 0, err
+
+
 def test_a_bad_export_is_refused_with_every_fault_and_exit_2(run):
     exports = run.folder / files.RAW
     broken = (exports / "subscriptions.csv").read_text().replace(",EUR,", ",EUR,", 1).splitlines()

@@ -109,6 +109,21 @@ def test_a_morning_between_the_cutoffs_is_scored_by_the_model_that_had_not_seen_
     assert known.sha256 != cycle.bundles(settings, end).sha256
 
 
+def test_a_bundle_of_another_target_is_refused(here, end):
+    settings = load()
+    churn = settings.targets["churn"].model_copy(update={"horizon": 120})
+    raised = settings.model_copy(update={"targets": settings.targets | {"churn": churn}})
+    with pytest.raises(cycle.NoBundle, match="another target"):
+        cycle.bundles(raised, end)
+
+
+def test_reasons_are_those_of_the_loss_whatever_the_order_of_the_targets(here, end):
+    settings = load()
+    turned = settings.model_copy(update={"targets": dict(reversed(settings.targets.items()))})
+    one, other = (cycle.score(of, end, 30).frame["reason_1"] for of in (settings, turned))
+    assert one.dropna().tolist() == other.dropna().tolist() != []
+
+
 def test_more_days_than_the_model_sees_are_refused(here, end):
     with pytest.raises(BeyondHorizon, match="at most 90"):
         cycle.score(load(), end, 91)

@@ -40,6 +40,14 @@ def test_a_missing_value_is_refused_because_no_code_holds_defaults(tmp_path):
         load(changed(tmp_path, lambda params: params["contracts"].pop("grace")))
 
 
+@pytest.mark.parametrize(
+    "change", [{"given": "nobody"}, {"given": "upsell"}, {"horizon": 180}], ids=str
+)
+def test_a_target_is_given_another_loss_over_the_same_days(tmp_path, change):
+    with pytest.raises(BadParams, match="over the same"):
+        load(changed(tmp_path, lambda params: params["targets"]["upsell"].update(change)))
+
+
 def test_a_health_measure_that_is_no_feature_is_refused(tmp_path):
     def change(params):
         measures = params["health"]["dimensions"]["depth"]["measures"]

@@ -131,6 +131,22 @@ def _rules(columns: dict[str, list[str]], data_end: date | None) -> list[Rule]:
             "Convert arr to one currency at one fixed rate in the SELECT",
         ),
         Rule(
+            "subscriptions",
+            "discount",
+            ("discount",),
+            _where("subscriptions", "discount", "discount < 0 OR discount > 1"),
+            "a discount outside 0-1",
+            "Give the share of the list price given away: 0.1 is a tenth",
+        ),
+        Rule(
+            "subscriptions",
+            "seats",
+            ("seats",),
+            _where("subscriptions", "seats", "seats < 0"),
+            "negative seats",
+            "Give the number of people who may use it, or leave it empty",
+        ),
+        Rule(
             "nps",
             "score",
             ("score",),

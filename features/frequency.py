@@ -66,7 +66,7 @@ def longest_gap(days: int) -> str:
 
 @feature("account_days", block=BLOCKS, absent=0)
 def active_days_in(block: int) -> str:
-    """Days with any use in the {block}. block of 28 days before the morning; 1 is the newest."""
+    """Days with any use in block {block} of 28 days before the morning; block 1 is the newest."""
     newest, oldest = BLOCK_DAYS * (block - 1), BLOCK_DAYS * block
     return f"count(*) FILTER (WHERE age > {newest} AND age <= {oldest})"
 

@@ -26,6 +26,7 @@ SENTENCES = {
     "oldest_open_ticket": "a ticket open for {days}",
     "oldest_open_urgent_ticket": "an urgent ticket open for {days}",
     "days_since_touchpoint": "no touchpoint for {days}",
+    "nps_age": "last NPS answer {days} ago",
     "nps_last": "last NPS answer: {value} of 10",
     "seat_utilisation": "{share} of the seats used in the last 28 days",
     "busiest_user_share_28d": "one person makes {share} of the use of the last 28 days",
@@ -100,6 +101,8 @@ def _growth(feature: str, value: float, row: Row) -> str | None:
 
 
 def _sentence(feature: str, value: float, row: Row) -> str | None:
+    if feature == "auto_renew":
+        return "renews by itself" if value else "does not renew by itself"
     if feature == "month_to_month" and value:
         return "may leave at the end of any month"
     if feature not in SENTENCES:

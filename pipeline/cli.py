@@ -38,7 +38,7 @@ Out = Annotated[Path, typer.Option(help="The folder to write; it appears whole o
 
 @app.command()
 def simulate(
-    out: Out,
+    out: Annotated[Path, typer.Option(help="The folder to write to.")],
     accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 800,
     months: Annotated[int, typer.Option(min=1, help="How many months of history.")] = 36,
     seed: Annotated[int, typer.Option(help="Another seed, another company.")] = 7,
@@ -47,6 +47,7 @@ def simulate(
     from pipeline.settings import load
     from simulation.company import simulate
 
+    vacant(out, "truth")
     settings = load().simulation.model_copy(
         update={"accounts": accounts, "months": months, "seed": seed}
     )
@@ -99,7 +100,7 @@ def validate(
     from pipeline.data_report import data_report
     from pipeline.validate import render_html, render_text
 
-    if source or given:
+    if source or given or data_from or data_until:
         with TemporaryDirectory() as folder:
             tables = Path(folder) / "tables"
             read_source(source, given, data_from, data_until, tables)
@@ -108,6 +109,7 @@ def validate(
         need(files.TABLES / "source.json", "renewcast ingest")
         report = data_report(files.TABLES)
     if html:
+        html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(render_html(report), encoding="utf-8")
     if as_json:
         print_json(report)
@@ -284,10 +286,17 @@ def one_morning(as_of: date) -> Any:
     from pipeline.calendar import Calendar
     from pipeline.morning import morning
     from pipeline.settings import load
+    from serve.freshness import check_freshness
 
     need(files.CALENDAR, "dvc repro")
+    calendar = Calendar.read(files.CALENDAR)
+    if as_of <= calendar.data_from:
+        raise typer.BadParameter(
+            f"the data begin on {calendar.data_from}: nothing is known before {as_of}"
+        )
+    check_freshness(files.FACTS, as_of, load().cycle.freshness)
     with working(f"building the features of {as_of}"):
-        return morning(files.FACTS, as_of, load(), Calendar.read(files.CALENDAR))
+        return morning(files.FACTS, as_of, load(), calendar)
 
 
 def of_account(rows: Any, account: str | None) -> Any:
@@ -345,6 +354,9 @@ def main() -> None:
     """Run a verb; what is wrong is said in sentences: exit 2 for bad input, 1 for an error."""
     try:
         app()
+    except OSError as error:
+        print(f"{error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except (ValueError, RuntimeError) as error:
         kinds = refusals() if type(error).__module__.split(".")[0] in PACKAGES else ()
         if not isinstance(error, (*kinds, RuntimeError)):

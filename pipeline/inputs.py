@@ -169,6 +169,10 @@ def _load_database(
     unread, found = set(), []
     try:
         engine = sqlalchemy.create_engine(url)
+        file = engine.url.database if engine.dialect.name == "sqlite" else None
+        if file and not Path(file).exists():  # connecting would make an empty one
+            action = "Check the URL: sqlite:///relative.db or sqlite:////absolute.db"
+            return set(names), [_fault("sqlite://", f"there is no file {file}", action)]
         inspector = sqlalchemy.inspect(engine)
         known = sorted({*inspector.get_table_names(), *inspector.get_view_names()})
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:

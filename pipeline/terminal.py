@@ -157,13 +157,15 @@ def verdicts(pairs: list[dict[str, Any]]) -> None:
 
 def headline(figures: Mapping[str, Any], page: Path) -> None:
     """The report in a dozen lines."""
-    meta, due, risk = figures["meta"], figures["summary"]["due"], figures["at_risk"]
+    meta, risk = figures["meta"], figures["at_risk"]
+    due, scored = (figures["summary"]["due"], figures["summary"]["statuses"]["scored"])
     currency = meta["currency"]
     out = console()
     out.print(
         f"[bold]{escape(meta['company'])}[/bold], as of {figures['summary']['as_of']}: "
-        f"{due['renewals']} renewals and {short_money(due['arr'], currency)} fall due in "
-        f"{figures['summary']['due_within']} days or are in grace."
+        f"{scored['renewals']} renewals and {short_money(scored['arr'], currency)} a year are "
+        f"undecided, of {due['renewals']} due within {figures['summary']['due_within']} days or in "
+        "grace."
     )
     if risk["expected"] is not None:
         out.print(

@@ -244,7 +244,7 @@ def _status(rows: pd.DataFrame, failures: Mapping[str, str]) -> pd.DataFrame:
     ways = [
         (in_grace, "in_grace", "not renewed since " + due_day + ", within grace"),
         (decided, "decided", rows["decided"]),
-        (left, "decided", "cover is known to end on " + last_day),
+        (left, "decided", "the account's cover ends on " + last_day),
         (later, "later_renewal", "the account decides first on " + first_day),
         (failed.notna(), "failed", failed),
     ]

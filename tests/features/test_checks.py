@@ -53,6 +53,22 @@ def test_a_row_that_ends_on_the_day_it_starts_is_odd_but_no_fault(con):
     assert faults(con, date(2024, 6, 1)) == []
 
 
+@pytest.mark.parametrize(
+    ("column", "kind", "right", "wrong", "message"),
+    [
+        ("discount", "DOUBLE", 0.1, 40, "a discount outside 0-1"),
+        ("seats", "BIGINT", 0, -3, "negative seats"),
+    ],
+)
+def test_a_value_outside_the_contract_is_a_fault(con, column, kind, right, wrong, message):
+    con.execute(f"ALTER TABLE subscriptions ADD COLUMN {column} {kind}")
+    con.execute(f"UPDATE subscriptions SET {column} = {right}")
+    assert faults(con, date(2024, 6, 1)) == []
+    con.execute(f"UPDATE subscriptions SET {column} = {wrong} WHERE subscription_id = 's2'")
+    (fault,) = faults(con, date(2024, 6, 1))
+    assert (fault.column, fault.message, fault.row) == (column, message, 2)
+
+
 def test_a_row_is_named_by_its_place_in_what_was_brought(con):
     con.execute("UPDATE subscriptions SET arr = -arr WHERE subscription_id = 's2'")
     (fault,) = faults(con, date(2024, 6, 1))

@@ -108,6 +108,21 @@ def test_features_of_one_account_are_printed_with_their_meaning(run):
     assert code == 0 and "active_users_28d" in out
 
 
+def test_mornings_that_the_data_cannot_speak_about_are_refused(run):
+    code, out, err = run("health", "score", "--as-of", "2025-08-20")
+    assert code == 2 and "usage ends" in err
+    code, out, err = run("features", "--as-of", "2019-01-01")
+    assert code == 2 and "the data begin on 2023-01-01" in " ".join(err.split())
+
+
+def test_a_database_that_is_not_there_is_not_made(run):
+    code, out, err = run(
+        "validate", "--source", "sources/simulated", "--input", "sqlite:///nobody.db"
+    )
+    assert code == 2 and "there is no file nobody.db" in err
+    assert not (run.folder / "nobody.db").exists()
+
+
 def test_an_unknown_account_is_refused(run):
     code, out, err = run("features", "--as-of", "2025-07-01", "--account", "nobody")
     assert code == 2 and "nobody is no customer" in err

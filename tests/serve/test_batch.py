@@ -58,7 +58,7 @@ def test_every_renewal_due_has_one_status():
 def test_the_reasons_are_said():
     why = by_renewal(cycle())["status_reason"]
     assert why["dune 08-01"] == "notice_given" and why["echo 08-02"] == "already_renewed"
-    assert why["jade 07-30"] == "cover is known to end on 2025-05-01"
+    assert why["jade 07-30"] == "the account's cover ends on 2025-05-01"
     assert why["acme 09-11"] == "the account decides first on 2025-07-11"
     assert why[["acme 07-11", "cask 07-01"]].isna().all()
 

@@ -14,6 +14,7 @@ import pandas as pd
 from duckdb import DuckDBPyConnection
 
 from features import contracts
+from features.cover import calendar, known, visible
 
 ATTRIBUTES = ("segment", "industry", "country")
 COLUMNS = (
@@ -93,7 +94,7 @@ def _attributes(
     listed = ", ".join(f"CAST({value} AS VARCHAR) AS {name}" for name, value in shown.items())
     moments = dict.fromkeys(("occurred_at", "known_at", "replaced_at"), "TIMESTAMP")
     columns = dict.fromkeys(("account_id", *ATTRIBUTES), "VARCHAR") | moments
-    return con.sql(f"""WITH facts AS ({contracts.known(con, file, columns)})
+    return con.sql(f"""WITH facts AS ({known(con, file, columns)})
         SELECT asked AS "by", account_id, {listed}
-        FROM facts JOIN {contracts.calendar(mornings)}
-            ON {contracts.visible("facts", "asked")}""").df()
+        FROM facts JOIN {calendar(mornings)}
+            ON {visible("facts", "asked")}""").df()

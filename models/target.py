@@ -17,6 +17,7 @@ from duckdb import DuckDBPyConnection
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
 from features import contracts
+from features.cover import NEVER, total
 
 ROUNDING = Decimal("0.01")  # of the ARR: a smaller change is none
 INDEX = ["account_id", "as_of"]
@@ -165,8 +166,11 @@ def _decision(rows: pd.DataFrame, horizon: int) -> pd.Series:
     """The contract renewal next due; month to month, or without one, the block of the horizon."""
     block = (rows["as_of"] - pd.Timestamp(0)).dt.days // horizon
     contract = rows["due_date"].notna() & ~rows["month_to_month"].fillna(True).astype(bool)
-    due = pd.Series(rows["due_date"].to_numpy("datetime64[D]").astype(str), index=rows.index)
-    return due.where(contract, "block " + block.astype(str)).astype("str")
+    due = rows["due_date"].map(
+        {day: f"{day:%Y-%m-%d}" for day in rows["due_date"].dropna().unique()}
+    )
+    blocks = block.map({number: f"block {number}" for number in block.unique()})
+    return due.where(contract, blocks).astype("str")
 
 
 def _ends(
@@ -183,55 +187,66 @@ def _ends(
     were booked before the morning and begin on it or later do not count as growth.
     """
     growth = ROUNDING if target.growth is None else Decimal(str(target.growth))
-    cover = contracts.cover(con, facts, [by], grace).sql_query()
     found = con.from_df(observations[INDEX]).query(
         "asked",
-        f"""WITH cover AS ({cover}),
+        f"""WITH cover AS ({contracts.cover(con, facts, [by], grace).sql_query()}),
         mornings AS (
             SELECT account_id, CAST(as_of AS DATE) AS as_of,
                 CAST(as_of AS DATE) + {target.horizon - 1} AS final
             FROM asked),
-        rows_of AS (
-            SELECT mornings.as_of, mornings.final, cover.*,
-                start_date < as_of AND (ended_at IS NULL OR ended_at >= as_of) AS now,
-                start_date <= final AND (cover_end IS NULL OR cover_end > final) AS later,
-                occurred_at >= as_of OR start_date < as_of AS undecided
-            FROM mornings JOIN cover ON cover.account_id = mornings.account_id),
-        held AS (
-            SELECT *, MAX(CASE WHEN spell_start < as_of THEN spell_start END)
-                    OVER (PARTITION BY account_id, as_of) AS last_spell,
-                MAX(CASE WHEN now THEN 1 ELSE 0 END)
-                    OVER (PARTITION BY account_id, as_of, product) AS product_held,
-                MAX(CASE WHEN now THEN 1 ELSE 0 END)
-                    OVER (PARTITION BY account_id, as_of, plan) AS plan_held
-            FROM rows_of),
         compared AS (
-            SELECT account_id, as_of,
-                MAX(CASE WHEN spell_start = last_spell AND lost_at <= final THEN 1
-                    WHEN spell_start = last_spell THEN 0 END) = 1 AS lost,
-                {contracts.total("arr", "now")} AS arr_now,
-                {contracts.total("arr", "later")} AS arr_later,
-                {contracts.total("arr", "later AND undecided")} AS arr_grown,
-                {contracts.total("seats", "now")} AS seats_now,
-                {contracts.total("seats", "later AND undecided")} AS seats_later,
-                COUNT(CASE WHEN later AND undecided AND product_held = 0 THEN product END)
-                    AS new_products,
-                COUNT(CASE WHEN later AND undecided AND plan_held = 0 THEN plan END) AS new_plans
-            FROM held GROUP BY account_id, as_of),
+            SELECT account_id, as_of, final,
+                MAX(CASE WHEN spell_start < as_of THEN COALESCE(lost_at, {NEVER}) END)
+                    <= final AS lost,
+                {total("arr", "now")} AS arr_now,
+                {total("arr", "later")} AS arr_later,
+                {total("arr", "later AND undecided")} AS arr_grown
+            FROM ({_rows_of("mornings")}) AS rows_of GROUP BY account_id, as_of, final),
         judged AS (
             SELECT *, CASE
                 WHEN lost THEN 'churned'
                 WHEN arr_now > 0 AND arr_grown >= arr_now * {1 + growth} THEN 'expanded'
                 WHEN arr_later < arr_now * {1 - ROUNDING} THEN 'contracted'
                 WHEN arr_now > 0 AND arr_later >= 0 THEN 'flat' END AS result
-            FROM compared WHERE lost IS NOT NULL)
-        SELECT account_id, as_of, lost, result, CASE
-            WHEN COALESCE(result, '') <> 'expanded' THEN NULL
+            FROM compared WHERE lost IS NOT NULL),
+        expanded AS (SELECT account_id, as_of, final FROM judged WHERE result = 'expanded'),
+        held AS (
+            SELECT *, MAX(CASE WHEN now THEN 1 ELSE 0 END)
+                    OVER (PARTITION BY account_id, as_of, product) AS product_held,
+                MAX(CASE WHEN now THEN 1 ELSE 0 END)
+                    OVER (PARTITION BY account_id, as_of, plan) AS plan_held
+            FROM ({_rows_of("expanded")}) AS rows_of),
+        grown AS (
+            SELECT account_id, as_of,
+                {total("seats", "now")} AS seats_now,
+                {total("seats", "later AND undecided")} AS seats_later,
+                COUNT(CASE WHEN later AND undecided AND product_held = 0 THEN product END)
+                    AS new_products,
+                COUNT(CASE WHEN later AND undecided AND plan_held = 0 THEN plan END) AS new_plans
+            FROM held GROUP BY account_id, as_of)
+        SELECT judged.account_id, judged.as_of, lost, result, CASE
             WHEN new_products > 0 THEN 'product'
             WHEN new_plans > 0 THEN 'plan'
             WHEN seats_later > seats_now THEN 'seats'
             WHEN seats_later > 0 THEN 'price' END AS kind
-        FROM judged""",
+        FROM judged LEFT JOIN grown
+            ON grown.account_id = judged.account_id AND grown.as_of = judged.as_of
+""",
     )
     assert found is not None  # a SELECT has an answer
     return found.df().astype({"result": "str", "kind": "str"})
+
+
+def _rows_of(mornings: str) -> str:
+    """The rows of each morning's account that begin before the horizon is over.
+
+    `now`: in force on the morning; `later`: covering the horizon's last day; `undecided`: begun, or
+    booked on the morning or after.
+    """
+    return f"""
+            SELECT morning.as_of, morning.final, cover.*,
+                start_date < as_of AND (ended_at IS NULL OR ended_at >= as_of) AS now,
+                cover_end IS NULL OR cover_end > final AS later,
+                occurred_at >= as_of OR start_date < as_of AS undecided
+            FROM {mornings} AS morning
+            JOIN cover ON cover.account_id = morning.account_id AND start_date <= final"""

@@ -279,6 +279,36 @@ def test_a_correction_recorded_on_the_morning_itself_is_future(renewals):
     assert renewals(text, "2023-06-02", until_days=300)["arr_due"].tolist() == [200.0]
 
 
+def test_a_row_that_a_correction_made_free_is_gone_from_that_day_on(tmp_path):
+    rows = table("""
+        subscription_id  start_date  term_end    arr  recorded_at
+        s1               2023-01-01  2024-01-01  100  2023-01-01
+        s1               2023-01-01  2024-01-01  0    2023-06-10   <- it was a trial
+    """)
+    oracle.write(tmp_path, oracle.facts(oracle.rows_of(rows)))
+    days = [date(2023, 5, 1), date(2023, 6, 1), date(2023, 7, 1), date(2023, 8, 1)]
+    found = contracts.customers(CON, tmp_path, days, GRACE).df()
+    assert told(found, "by") == [("2023-05-01",), ("2023-06-01",)]
+
+
+def test_a_return_takes_over_a_due_date_only_once_its_own_term_comes_near(tmp_path):
+    rows = table("""
+        start_date  term_end    ended_at
+        2023-01-01  2025-01-01  2023-03-01   <- ends early
+        2023-07-01  2024-01-01  -            <- its third term ends on the same day
+    """)
+    oracle.write(tmp_path, oracle.facts(oracle.rows_of(rows)))
+    days = [date(2023, 8, 1), date(2024, 7, 1), date(2024, 8, 1)]
+    found = contracts.past_renewals(CON, tmp_path, days, grace=GRACE).df()
+    assert told(found, "by", "due_date", "status") == [
+        ("2023-08-01", "2025-01-01", "churned"),
+        ("2024-07-01", "2024-01-01", "renewed"),
+        ("2024-07-01", "2025-01-01", "churned"),
+        ("2024-08-01", "2024-01-01", "renewed"),
+        ("2024-08-01", "2024-07-01", "renewed"),
+    ]
+
+
 def test_a_renewal_is_settled_on_the_day_after_its_grace_is_over(renewals):
     text = "start_date term_end ended_at\n2023-01-01 2024-01-01 2024-01-01"
     assert renewals(text, "2024-01-01")["status"].tolist() == ["open"]
@@ -359,6 +389,43 @@ def test_the_next_monthly_decision_is_the_whole_months_however_near_one_looks(tm
     asked = [date(2024, 3, 10)]
     found = contracts.next_decisions(CON, tmp_path, asked, grace=GRACE, until_days=1).df()
     assert told(found, "due_date", "arr_due") == [("2024-04-05", 40.0)]
+
+
+def test_monthly_decisions_that_a_notice_or_a_booking_decided_are_passed_over(tmp_path):
+    rows = table("""
+        account_id  start_date  ended_at    arr  notice_at   booked_at
+        notice      2024-01-05  2024-05-20  10   2024-03-01  -
+        notice      2024-01-20  -           30   -           -
+        booking     2024-01-05  -           10   -           -
+        booking     2024-05-01  -           30   -           2024-03-01
+    """)
+    oracle.write(tmp_path, oracle.facts(oracle.rows_of(rows)))
+    asked = [date(2024, 3, 10)]
+    found = contracts.next_decisions(CON, tmp_path, asked, grace=GRACE, until_days=90).df()
+    assert told(found, "account_id", "due_date", "arr_due") == [
+        ("booking", "2024-06-01", 40.0),
+        ("notice", "2024-06-20", 30.0),
+    ]
+
+
+def test_days_on_which_nothing_new_is_known_still_differ_in_what_lies_behind_them(tmp_path):
+    rows = table("""
+        account_id  start_date  term_end    ended_at    booked_at
+        early       2023-01-01  2025-01-01  2023-11-20  -            <- settled from 2023-12-21 on
+        ahead       2023-06-01  2024-06-01  -           -
+        ahead       2024-01-01  2025-01-01  -           2023-11-01   <- begun by 2024-03-01
+    """)
+    oracle.write(tmp_path, oracle.facts(oracle.rows_of(rows)))
+    days = [date(2023, 12, 1), date(2024, 3, 1)]
+    every = contracts.renewals(CON, tmp_path, days, grace=GRACE, until_days=200).df()
+    past = contracts.past_renewals(CON, tmp_path, days, grace=GRACE).df()
+    assert told(past, "by", "account_id", "due_date") == [("2024-03-01", "early", "2025-01-01")]
+    every["decided"] = every["decided"].fillna("no")
+    assert told(every, "by", "account_id", "status", "decided") == [
+        ("2023-12-01", "ahead", "open", "already_renewed"),
+        ("2024-03-01", "ahead", "open", "no"),
+        ("2024-03-01", "early", "churned", "no"),
+    ]
 
 
 def test_no_day_asked_is_an_empty_answer(tmp_path):
@@ -472,16 +539,39 @@ def test_renewals_are_those_of_the_slow_obvious_oracle(tmp_path_factory, world, 
 
 
 def everything(folder, by, grace=GRACE):
-    """Every answer about one day, as rows."""
+    """Every answer about one day, or about several, as rows."""
+    days = by if isinstance(by, list) else [by]
     return [
         as_rows(relation.df())
         for relation in (
-            contracts.cover(CON, folder, [by], grace),
-            contracts.customers(CON, folder, [by], grace),
-            contracts.renewals(CON, folder, [by], grace=grace, until_days=90),
-            contracts.next_decisions(CON, folder, [by], grace=grace, until_days=90),
+            contracts.cover(CON, folder, days, grace),
+            contracts.customers(CON, folder, days, grace),
+            contracts.renewals(CON, folder, days, grace=grace, until_days=90),
+            contracts.past_renewals(CON, folder, days, grace=grace),
+            contracts.next_decisions(CON, folder, days, grace=grace, until_days=90),
         )
     ]
+
+
+@FEW
+@given(world=worlds(), grace=GRACES)
+def test_a_day_is_answered_alone_as_it_is_among_others(tmp_path_factory, world, grace):
+    folder = oracle.write(tmp_path_factory.getbasetemp(), oracle.facts(list(world)))
+    days = [MORNINGS[0] + timedelta(48 * n) for n in range(8)]
+    alone = [everything(folder, day, grace) for day in days]
+    together = everything(folder, days, grace)
+    for answers, among in zip(zip(*alone, strict=True), together, strict=True):
+        assert [row for rows in answers for row in rows] == among
+
+
+@FEW
+@given(world=worlds(), grace=GRACES)
+def test_past_renewals_are_the_settled_of_all_renewals(tmp_path_factory, world, grace):
+    folder = oracle.write(tmp_path_factory.getbasetemp(), oracle.facts(list(world)))
+    past = as_rows(contracts.past_renewals(CON, folder, MORNINGS, grace=grace).df())
+    every = contracts.renewals(CON, folder, MORNINGS, grace=grace, until_days=1).df()
+    settled = [row for row in as_rows(every) if row["status"] not in {"open", "in_grace"}]
+    assert past == settled
 
 
 @FEW

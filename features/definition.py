@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -67,6 +69,11 @@ class Aggregate(Definition):
     inner: Expression
     per: str | None = None
     outer: Expression | None = None
+
+    @property
+    def otherwise(self) -> str:
+        """SQL of the value for an account of which it reads no row."""
+        return "NULL" if self.absent is None else repr(float(self.absent))
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -135,7 +142,18 @@ def meaning(body: Body, values: Mapping[str, object]) -> str:
     """The dictionary entry of a feature: its docstring on one line, the axes' values filled in."""
     if not (body.__doc__ or "").strip():
         raise Refused(f"{body.__name__} has no docstring: it is the feature's dictionary entry")
-    return " ".join((body.__doc__ or "").split()).format(**values)
+    try:
+        return " ".join((body.__doc__ or "").split()).format(**values)
+    except (KeyError, IndexError) as fault:
+        raise Refused(f"{body.__name__}: its docstring names {fault}, which is no axis") from fault
+
+
+def expressions(body: Body, values: Mapping[str, object]) -> str | tuple[str, str]:
+    """What a feature's function says for some values of its axes."""
+    try:
+        return body(**values)
+    except TypeError as fault:
+        raise Refused(f"{fault}: each axis is an argument of the function, and no other") from fault
 
 
 def single(text: str | tuple[str, str], name: str) -> str:
@@ -170,12 +188,22 @@ REGISTER: dict[tuple[str, str], Definition] = {}
 
 def register(definition: Definition) -> None:
     """Add a definition; a name that means something else in the same family is refused."""
+    name, absent = definition.name, getattr(definition, "absent", None)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise Refused(f"{name!r} is no name for a column: its axes are whole numbers and words")
+    if definition.sign not in (-1, 0, 1):
+        raise Refused(f"{name}: sign={definition.sign!r} is none of -1, 0, 1")
+    if absent is not None and (type(absent) not in (int, float) or not math.isfinite(absent)):
+        raise Refused(f"{name}: absent={absent!r} is no number, and not None, which is missing")
     if REGISTER.setdefault((definition.family, definition.name), definition) != definition:
         raise Refused(f"{definition.name} is declared twice in the family {definition.family}")
 
 
 def definitions(families: Iterable[str] | None = None) -> list[Definition]:
-    """The features of some families, in the order of their declaration; by default of all."""
+    """The features of some families, in the order of their declaration; by default of all.
+
+    A name that begins with an underscore is a step of others, and no column.
+    """
     for name in FAMILIES:
         importlib.import_module(f"features.{name}")
     known = dict.fromkeys(family for family, _ in REGISTER)
@@ -184,7 +212,8 @@ def definitions(families: Iterable[str] | None = None) -> list[Definition]:
         if name not in known:
             raise UnknownName(f"there is no family {name!r}: there are {', '.join(known)}")
     found: dict[str, Definition] = {}
-    for definition in (d for name in wanted for d in REGISTER.values() if d.family == name):
+    columns = [d for d in REGISTER.values() if not d.name.startswith("_")]
+    for definition in (d for name in wanted for d in columns if d.family == name):
         other = found.setdefault(definition.name, definition)
         if other != definition:
             raise Refused(

@@ -21,14 +21,15 @@ def key_features_used(days: int) -> str:
     return f"count(DISTINCT feature) FILTER (WHERE is_key AND age <= {days})"
 
 
-@feature("feature_days", days=[28], absent=0, sign=-1)
-def key_feature_share(days: int) -> str:
+@feature("feature_days", per="feature", days=[28], absent=0, sign=-1)
+def key_feature_share(days: int) -> tuple[str, str]:
     """Share of the product's key features used in the last {days} days, 0 to 1.
 
-    0 if none was used, and where the catalogue names no key feature.
+    Of as many as the catalogue knew when one of them was last used. 0 if none was used, and where
+    the catalogue names no key feature.
     """
-    used = f"count(DISTINCT feature) FILTER (WHERE is_key AND age <= {days})"
-    return f"coalesce({used} / max(key_features) FILTER (WHERE age <= {days}), 0)"
+    of = f"max(CASE WHEN is_key THEN key_features END) FILTER (WHERE age <= {days})"
+    return of, "coalesce(count(value) / max(value), 0)"
 
 
 @derived

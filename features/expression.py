@@ -9,18 +9,30 @@ result depends on the order of rows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlglot import exp
 
-from features.language import OPERATORS, SCALARS, Reader, Term, macro, parse, plain, said, whole
-from features.window import Window, bounds
+from features.language import (
+    CENTURY,
+    OPERATORS,
+    SCALARS,
+    Reader,
+    Term,
+    macro,
+    parse,
+    plain,
+    said,
+)
+from features.window import Window, beside, bounds
 
 MACROS = "since(date), until(date), hours_between(start, end), latest(column)"
 AGGREGATES = "avg, count, count(DISTINCT), max, min, sum, each with FILTER (WHERE ...)"
 DATES = ("date", "instant")
+MOST_BLOCKS = 60  # bits of a whole number without its sign, and some to spare
 
 
 class Need(NamedTuple):
@@ -51,8 +63,9 @@ class Expression:
     `windows` are the ages its aggregates read, `reads` the SQL condition that any of them reads a
     row (None: one reads every row). `empty` is what SQL makes of no row: 0 for a bare `count`, NULL
     for a bare `measure`, and for anything `mixed` it depends. `extreme` is `min` or `max` if it is
-    just the newest or oldest age; `bounds` are the bounds that its filters set to `value`, `back`
-    the days that `in_force` looks back.
+    just the newest or oldest age, `rows` whether it just counts rows; `bounds` are the bounds that
+    its filters set to `value`, `others` the SQL of a lone filter but for its bounds on `age` and
+    `value` (None: it sets other conditions to them), `back` the days that `in_force` looks back.
     """
 
     sql: str
@@ -64,6 +77,8 @@ class Expression:
     extreme: str | None
     bounds: tuple[Window, ...]
     back: int
+    rows: bool
+    others: str | None
 
 
 @dataclass(frozen=True)
@@ -85,17 +100,19 @@ def over_rows(
 
     >>> over_rows("sum(events) FILTER (WHERE age <= 28)", {"events": "number"}, "events_28d").sql
     'sum("value events") FILTER (WHERE (age <= 28))'
-    >>> over_rows("count(*) FILTER (WHERE day < now())", {"day": "date"}, "late")
+    >>> over_rows("count(*) FILTER (WHERE day < '2025-01-01')", {"day": "date"}, "late")
     Traceback (most recent call last):
     features.language.Refused: late: `day` is a date: it stands only in a macro or before IS NULL...
     """
     reader = _RowReader(text, where, columns, unit)
-    node = parse(text, where)
+    node = reader.tree()
     term = reader.read(node)
     if term.kind == "text":
         reader.refuse("a feature is a number or a flag, this is text")
     if not reader.reads:
         reader.refuse("a feature aggregates rows, this aggregates none")
+    if any(max(window.newest, window.oldest or 0) > CENTURY for window in reader.windows):
+        reader.refuse(f"a window reaches back {CENTURY} days at most")
     bare = node.this if isinstance(node, exp.Filter) else node
     empty = "mixed"
     if isinstance(bare, exp.Count):
@@ -113,6 +130,8 @@ def over_rows(
         extreme=bare.key if of_age else None,
         bounds=tuple(reader.bounds),
         back=reader.back,
+        rows=isinstance(bare, exp.Count) and isinstance(bare.this, exp.Star),
+        others=reader.others,
     )
 
 
@@ -145,7 +164,11 @@ def over_columns(
     [('events_28d', 0), ('events_28d', 28)]
     """
     reader = _NameReader(text, where, columns or {})
-    term = reader.read(parse(text, where))
+    term = reader.read(reader.tree())
+    if term.kind == "text":
+        reader.refuse("a feature is a number or a flag, this is text")
+    if not reader.asks:
+        reader.refuse("a derived feature names other features or columns, this names none")
     return Formula(text, term.sql, frozenset(reader.asks))
 
 
@@ -168,9 +191,10 @@ class _NameReader(Reader):
         if macro(node) != "ago":
             return super().call(node)
         name, days = node.expressions if len(node.expressions) == 2 else (None, None)
-        if not isinstance(name, exp.Column) or not whole(days):
-            self.refuse("ago takes the name of a feature and a whole number of days above 0")
-        return self._ask(name.name, whole(days) or 0)
+        back = self.days(days, least=1)
+        if not isinstance(name, exp.Column) or not plain(name) or back is None:
+            self.refuse(f"ago takes the name of a feature and whole days, from 1 to {CENTURY}")
+        return self._ask(name.name, back)
 
     def _ask(self, name: str, days: int) -> Term:
         self.asks.add((name, days))
@@ -190,6 +214,7 @@ class _RowReader(Reader):
         self.reads: list[str] = []
         self.back = 0
         self.inside = False
+        self.others: str | None = ""
 
     @property
     def allowed(self) -> str:
@@ -237,7 +262,7 @@ class _RowReader(Reader):
             both = tuple(self._date(moment) for moment in given)
             return Term(self._need(Need("hours", both)), "real")
         if name == "in_force" and len(given) == 1 and self._has_terms:
-            return self._in_force(whole(given[0]))
+            return self._in_force(self.days(given[0], least=0))
         return super().call(node)
 
     def aggregate(self, node: exp.Expr) -> Term:
@@ -256,6 +281,8 @@ class _RowReader(Reader):
             conditions.append(self.flag(where).sql)
             window = bounds(where, "age")
             self.bounds.append(bounds(where, "value"))
+            rest = beside(where, "age" if self.unit is None else "value")
+            self.others = None if rest is None else " AND ".join(self.flag(p).sql for p in rest)
         self.windows.append(window)
         self.reads.append(" AND ".join(conditions))
         term = self._call(call, conditions)
@@ -268,6 +295,13 @@ class _RowReader(Reader):
             return f"{sql} FILTER (WHERE {where})" if where else sql
 
         if isinstance(call, exp.Count):
+            if call.this is None or call.expressions:
+                self.refuse("count takes one column, or *")
+            block = _block(call.this, self.windows[-1])
+            if block:
+                bit = f"CAST(1 AS BIGINT) << CAST((age - 1) // {block} AS INTEGER)"
+                bit = f"CASE WHEN age <= {self.windows[-1].oldest} THEN {bit} END"
+                return Term(f"bit_count(coalesce({of(f'bit_or({bit})')}, 0))", "number")
             return Term(of(f"count({self._counted(call.this)})"), "number")
         if isinstance(call, exp.Min | exp.Max):
             term = self.number(call.this)
@@ -284,7 +318,7 @@ class _RowReader(Reader):
         return Term(mean, "real")
 
     def _counted(self, node: exp.Expr) -> str:
-        if isinstance(node, exp.Star):
+        if isinstance(node, exp.Star) and plain(node):
             return "*"
         if not isinstance(node, exp.Distinct):
             return self.read(node).sql
@@ -294,7 +328,7 @@ class _RowReader(Reader):
 
     def _in_force(self, days: int | None) -> Term:
         if days is None:
-            self.refuse("in_force takes a whole number of days")
+            self.refuse(f"in_force takes whole days, from 0 to {CENTURY}")
         start, end = (self._need(Need("since", (name,))) for name in ("start_date", "ended_at"))
         self.back = max(self.back, days)
         return Term(f"({start} > {days} AND ({end} IS NULL OR {end} <= {days}))", "flag")
@@ -304,7 +338,8 @@ class _RowReader(Reader):
         return need.sql
 
     def _is_date(self, node: exp.Expr) -> bool:
-        return isinstance(node, exp.Column) and self.columns.get(node.name) in DATES
+        there = isinstance(node, exp.Column) and plain(node)
+        return there and self.columns.get(node.name) in DATES
 
     def _date(self, node: exp.Expr) -> str:
         if not self._is_date(node):
@@ -313,6 +348,17 @@ class _RowReader(Reader):
 
     def _since(self, node: exp.Expr) -> str:
         return self._need(Need("since", (self._date(node),)))
+
+
+def _block(node: exp.Expr, window: Window) -> int | None:
+    """The days of a block, if a count is of distinct blocks of days, few enough for one number.
+
+    >>> _block(parse("count(DISTINCT floor((age - 1) / 7))", "").this, Window(0, 91))
+    7
+    """
+    said_so = re.fullmatch(r"DISTINCT FLOOR\(\(age - 1\) / (\d+)\)", node.sql("duckdb"))
+    block = int(said_so[1]) if said_so else 0
+    return block if block and window.oldest and window.oldest <= MOST_BLOCKS * block else None
 
 
 _AGGREGATES = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)

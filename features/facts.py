@@ -16,12 +16,22 @@ import json
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from features.publication import published, write_parquet
-from features.rollups import ROLLUPS, roll_up
+from features.parts import names, source
+from features.publication import keep, made_by, published, write_parquet
+from features.rollups import ROLLUPS, chunks, roll_up, stored
+from features.stored import relation
 from features.tables import TABLES
+from features.usage import Record, Usage, stale
+from features.workshop import workshop
+
+MADE_BY = ("facts", "parts", "publication", "rollups", "stored", "tables", "usage")
+"""The modules that facts come from: made by others, they are made again."""
+
+SPARK = "spark"
 
 EXACT = {"arr": "DECIMAL(18, 2)", "count": "DECIMAL(18, 3)", "minutes": "DECIMAL(18, 3)",
          "discount": "DECIMAL(9, 6)"}  # fmt: skip
@@ -57,6 +67,12 @@ NEVER = ("account_id", "recorded_at", "risk_call")
 
 READABLE: dict[str, dict[str, str]] = {
     **{name: {**columns, "gap": "number"} for name, columns in ROLLUPS.items()},
+    "feature_days": {
+        **ROLLUPS["feature_days"],
+        "gap": "number",
+        "is_key": "flag",
+        "key_features": "integer",
+    },
     **{
         name: {c.name: c.kind for c in TABLES[name].columns if c.name not in NEVER}
         for name in ("tickets", "nps", "touchpoints", "subscriptions")
@@ -174,13 +190,17 @@ def _delay(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> int:
     return int(days or 0)
 
 
-def build_facts(tables: Path, out: Path, static: Sequence[str]) -> None:
-    """Write the facts of the Parquet files in `tables`, and `facts.json`, to the folder `out`.
+def build_facts(
+    con: duckdb.DuckDBPyConnection, tables: Path, out: Path, static: Sequence[str]
+) -> None:
+    """Write the facts of the tables in `tables`, and `facts.json`, to the folder `out`.
 
     `static` names the overwritten columns that never change in this source. The folder appears
     whole or not at all. `facts.json` holds, per table, the columns supplied and those features may
     not use; `data_from` and `data_until`; and `delay_days`, the 95th percentile of the days by
-    which subscription facts are known later than they take effect. Raises UnknownColumn.
+    which subscription facts are known later than they take effect. What `out` holds already, made
+    by the same code from the same rows, is kept; the bytes are those of a build from nothing.
+    Raises UnknownColumn.
     """
     named = {column for table in TABLES.values() for column in table.names}
     for column in static:
@@ -188,28 +208,109 @@ def build_facts(tables: Path, out: Path, static: Sequence[str]) -> None:
             near = ", ".join(get_close_matches(column, named)) or ", ".join(sorted(named))
             raise UnknownColumn(f"no table has the static column {column!r}: near are {near}")
     stated = json.loads((tables / "source.json").read_text("utf-8"))
-    there = [name for name, table in TABLES.items() if (tables / f"{name}.parquet").exists()]
-    with published(out) as folder, duckdb.connect() as con:
-        columns: dict[str, list[str]] = {}
-        for name in there:
-            path = str(tables / f"{name}.parquet").replace("'", "''")
-            con.execute(f"CREATE VIEW {name} AS FROM read_parquet('{path}')")
-            columns[name] = [row[0] for row in con.execute(f"DESCRIBE {name}").fetchall()]
-        for name in there:
+    before = _before(con, out)
+    with published(out) as folder, workshop(con) as work:
+        columns = _columns(work, tables)
+        written = {}
+        for name in columns:
             if TABLES[name].occurred and name != "usage":
-                sql = versions(name, columns[name])
-                write_parquet(con, sql, folder / f"{name}.parquet", _sort(name, columns[name]))
-        if "usage" in there:
-            usage = versions("usage", columns["usage"])
-            catalogue = columns.get("product_features", [])
-            columns |= roll_up(con, usage, folder, columns["usage"], catalogue)
+                seal = stated["tables"][name].get("sha256", "")
+                written[name] = seal
+                if not seal or before["seals"].get(name) != seal:
+                    sql = versions(name, columns[name])
+                    write_parquet(work, sql, folder / f"{name}.parquet", _sort(name, columns[name]))
+                else:
+                    keep(out / f"{name}.parquet", folder / f"{name}.parquet")
+        if "usage" in columns and stated["tables"]["usage"]["rows"]:
+            counted = stated["tables"]["usage"]
+            usage = Usage(tables / "usage", columns["usage"], counted["rows"], counted["parts"])
+            _roll_up(work, usage, out if before["seals"] else None, folder)
+            columns |= stored(columns["usage"])
+            catalogue = columns.setdefault("product_features", ["feature", "is_key"])
+            _catalogue(work, tables, catalogue, folder)
         kept = {name: _overwritten(name, columns[name], static) for name in columns}
         facts = {
             "data_from": stated["data_from"],
             "data_until": stated["data_until"],
-            "delay_days": _delay(con, columns["subscriptions"]),
+            "delay_days": _delay(work, columns["subscriptions"]),
+            "made_by": _made_by(con),
+            "seals": written,
             "tables": {
                 name: {"columns": columns[name], "overwritten": kept[name]} for name in columns
             },
         }
         (folder / "facts.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+
+
+def _before(con: duckdb.DuckDBPyConnection, out: Path) -> dict[str, Any]:
+    """What facts.json says of facts that this code has made on DuckDB; nothing of others."""
+    file = out / "facts.json"
+    said = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    same = said.get("made_by") == _made_by(con) != SPARK
+    return said if same else {"seals": {}}
+
+
+def _made_by(con: duckdb.DuckDBPyConnection) -> str:
+    """What made facts: a hash of the code, or that it was Spark, whose files have other bytes."""
+    return made_by(*MADE_BY) if isinstance(con, duckdb.DuckDBPyConnection) else SPARK
+
+
+def _columns(con: duckdb.DuckDBPyConnection, tables: Path) -> dict[str, list[str]]:
+    """The columns of each table that was supplied; makes the tables views of the connection."""
+    columns = {}
+    for name, table in TABLES.items():
+        file, folder = tables / f"{name}.parquet", tables / name
+        if file.exists() or folder.exists():
+            place = relation(tables, name)
+            con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {place}")
+            there = {row[0] for row in con.execute(f"DESCRIBE {name}").fetchall()}
+            columns[name] = [column for column in table.names if column in there]
+    return columns
+
+
+def _roll_up(
+    con: duckdb.DuckDBPyConnection, usage: Usage, before: Path | None, folder: Path
+) -> None:
+    """Write the rollups of usage: the parts that news touches, and the others as they were."""
+    was = Record.read(before) if before else Record()
+    there = names(before / "account_days") if before else []
+    now = Record.of(con, usage, was)
+    again = stale(was, now, usage.last, there)
+    every = now.names(usage.last)
+    if again:
+        usage.replacements(con, again, len(again) == len(every))
+    for chunk in chunks(again, usage.rows * len(again) // len(every)):
+        days = {day for one in chunk for day in one.days}
+        events = usage.events(chunk, now.holding(days))
+        roll_up(con, events, usage.columns, chunk, usage.last, folder, usage.late)
+    made = {one.name for one in again}
+    for name in stored(usage.columns):
+        (folder / name).mkdir(exist_ok=True)
+        for part in every - made:
+            if before and (before / name / f"{part}.parquet").exists():
+                keep(before / name / f"{part}.parquet", folder / name / f"{part}.parquet")
+    now.write(folder)
+
+
+def _catalogue(
+    con: duckdb.DuckDBPyConnection, tables: Path, columns: Sequence[str], folder: Path
+) -> None:
+    """Write which features of the product were key, and from when that was known.
+
+    Of a catalogue without versions every row was always so. Without a catalogue every feature is
+    key, from the day on which anyone's use of it became known.
+    """
+    always = "TIMESTAMP '0001-01-01 00:00:00'"
+    if (tables / "product_features.parquet").exists():
+        recorded = "recorded_at" if "recorded_at" in columns else "CAST(NULL AS TIMESTAMP)"
+        key = "coalesce(is_key, FALSE)" if "is_key" in columns else "TRUE"
+        sql = (
+            f"SELECT feature, {key} AS is_key, coalesce({recorded}, {always}) AS known_at "
+            "FROM product_features"
+        )
+    else:
+        sql = (
+            "SELECT feature, TRUE AS is_key, min(known_at) AS known_at "
+            f"FROM {source(folder / 'feature_days')} GROUP BY feature"
+        )
+    write_parquet(con, sql, folder / "product_features.parquet", ["feature", "known_at", "is_key"])

@@ -8,7 +8,7 @@ A feature is one aggregate over the past of one table, declared in the module of
         return f"count(DISTINCT user_id) FILTER (WHERE age <= {days})"
 
 Its names are `active_users_7d` and `active_users_28d`. `build` hands each expression the past of
-its table (`cut`, where facts meet the day that is asked about) and nothing else.
+its table (`features.past`, where facts meet the day that is asked about) and nothing else.
 
 For an account none of whose rows it reads, a feature is its `absent`. A window in which *no*
 account has a row, as known, is an outage or lies before the first day: the feature is missing for
@@ -19,40 +19,38 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import duckdb
 import pandas as pd
 
+from features.answering import answer
+from features.asked import Rows, ask
 from features.definition import (
     OBSERVED,
     Aggregate,
     Body,
+    Definition,
     Derived,
     Relative,
     definitions,
+    expressions,
     family,
     meaning,
-    order,
     reach,
     register,
     single,
     steps,
     variants,
 )
-from features.expression import Need, over_columns
-from features.facts import KEYS, READABLE, moment, supplied
+from features.expression import over_columns
+from features.facts import READABLE
 from features.language import Refused
-from features.passes import answers, covers, flag, joined, needs_of, passes
-from features.publication import write_parquet
-from features.window import Window
-
-Rows: TypeAlias = pd.DataFrame | duckdb.DuckDBPyRelation | Path
-
-
-class ObservedTwice(ValueError):
-    """An account was given twice for one morning."""
+from features.publication import published, write_frame, write_parquet
+from features.reuse import inputs, note, reuse
+from features.workshop import Job, side_by_side, workshop
 
 
 def feature(
@@ -71,7 +69,7 @@ def feature(
     def declare(body: Body) -> Body:
         for name, values in variants(body.__name__, axes):
             said = meaning(body, values), sign, table, absent
-            read = steps(body(**values), per, READABLE[table], name, family(body))
+            read = steps(expressions(body, values), per, READABLE[table], name, family(body))
             register(Aggregate(name, family(body), *said, *read))
         return body
 
@@ -87,7 +85,7 @@ def derived(body: Body | None = None, *, sign: int = 0, **axes: object) -> Any:
 
     def declare(body: Body) -> Body:
         for name, values in variants(body.__name__, axes):
-            formula = over_columns(single(body(**values), name), name)
+            formula = over_columns(single(expressions(body, values), name), name)
             register(Derived(name, family(body), meaning(body, values), sign, formula))
         return body
 
@@ -109,7 +107,7 @@ def relative(to: str, min_peers: int, sign: int = 0, **axes: object) -> Callable
 
     def declare(body: Body) -> Body:
         for name, values in variants(body.__name__, axes):
-            formula = over_columns(single(body(**values), name), name)
+            formula = over_columns(single(expressions(body, values), name), name)
             said = meaning(body, values), sign, formula, to, min_peers
             register(Relative(name, family(body), *said))
         return body
@@ -155,158 +153,46 @@ def build(
     `observations` are all customers of their mornings: account_id, as_of, and what there is of
     `OBSERVED`. `facts` is the folder that `build_facts` wrote; `past_renewals` the settled renewals
     as known on each morning. Returns account_id, as_of and one column a feature, sorted by as_of
-    and account_id; with `out`, writes that as Parquet instead. Raises ObservedTwice.
+    and account_id; with `out`, writes a folder with a file a morning instead, and keeps those that
+    it holds already, made by the same code from the same facts. Raises ObservedTwice.
     """
     chosen = definitions(families)
-    plan = order(chosen)
-    with con.cursor() as work:
-        observed = _observe(work, observations)
-        tables = _tables(work, facts, past_renewals)
-        found = passes(plan, {name: table.columns for name, table in tables.items()})
-        for key, group in found.items():
-            bound = max(d.oldest or 0 for d in group) if key.bounded else None
-            rows = cut(tables[key.table], needs_of(group), key.ago, bound)
-            work.execute(f"CREATE TEMP TABLE {key.relation} AS {answers(key, group, rows)}")
-        for name, (windows, agos) in covers(found).items():
-            rows = cover(tables[name], windows, agos)
-            work.execute(f'CREATE TEMP TABLE "cover {name}" AS {rows}')
-        sql = joined(chosen, plan, found, observed)
-        if out is not None:
-            write_parquet(work, sql, out, ["as_of", "account_id"])
-            return None
-        return work.execute(f"{sql} ORDER BY as_of, account_id").df()
+    with workshop(con) as work:
+        asked = ask(work, observations, past_renewals)
+        if not asked.mornings:
+            return _nobody(chosen, out)
+        if out is None:
+            runs = [[morning] for morning in asked.mornings]
+            frames = [
+                work.execute("SELECT * FROM answered ORDER BY as_of, account_id").df()
+                for _ in answer(work, asked, facts, chosen, runs)
+            ]
+            return pd.concat(frames, ignore_index=True)
+        of = inputs(work, asked, facts, chosen)
+        with published(out) as folder:
+            new = reuse(of, out, folder)
+            for batch in answer(work, asked, facts, chosen, new.values()):
+                files = [name for name, mornings in new.items() if mornings[0] in batch]
+                side_by_side(work, [_job(folder, name, new[name]) for name in files])
+            note(of, folder)
+        return None
 
 
-class Table(NamedTuple):
-    """Where a table's facts are read, and which of its columns features may use."""
-
-    name: str
-    sql: str
-    columns: frozenset[str]
-
-
-def _observe(work: duckdb.DuckDBPyConnection, observations: Rows) -> list[str]:
-    """Create the table of observations, numbered, and say which of OBSERVED they carry."""
-    given = _given(work, observations, "given")
-    used = [name for name in OBSERVED if name in given]
-    listed = "".join(f', "{name}" AS "observed {name}"' for name in used)
-    work.execute(
-        "CREATE TEMP TABLE observed AS SELECT "
-        "CAST(row_number() OVER (ORDER BY as_of, account_id) AS INTEGER) AS asking, "
-        f"account_id, CAST(as_of AS DATE) AS as_of{listed} FROM given"
-    )
-    twice = work.execute(
-        "SELECT account_id, as_of FROM observed GROUP BY account_id, as_of HAVING count(*) > 1 "
-        "ORDER BY as_of, account_id LIMIT 1"
-    ).fetchone()
-    if twice:
-        raise ObservedTwice(f"{twice[0]} is observed twice on {twice[1]}: once a morning is enough")
-    return used
+def _job(folder: Path, name: str, mornings: Iterable[date]) -> Job:
+    """Write the answers of some mornings to a file."""
+    within = ", ".join(f"DATE '{morning}'" for morning in mornings)
+    rows = f"SELECT * FROM answered WHERE CAST(as_of AS DATE) IN ({within})"
+    path = folder / f"{name}.parquet"
+    return lambda cursor: write_parquet(cursor, rows, path, ["as_of", "account_id"])
 
 
-def _tables(
-    work: duckdb.DuckDBPyConnection, facts: Path, past_renewals: Rows | None
-) -> dict[str, Table]:
-    tables = {
-        name: Table(name, f"read_parquet({_quoted(facts / f'{name}.parquet')})", frozenset(columns))
-        for name, columns in supplied(facts).items()
-        if name in READABLE
-    }
-    if past_renewals is not None:
-        columns = _given(work, past_renewals, "renewals")
-        tables["renewals"] = Table("renewals", "renewals", frozenset(columns))
-    return tables
-
-
-def _given(work: duckdb.DuckDBPyConnection, rows: Rows, name: str) -> list[str]:
-    """Give a frame, a relation or a Parquet file a name in the connection; its columns."""
-    if isinstance(rows, Path):
-        work.execute(f"CREATE TEMP VIEW {name} AS FROM read_parquet({_quoted(rows)})")
-    else:
-        frame = rows if isinstance(rows, pd.DataFrame) else rows.to_arrow_table()
-        work.register(name, frame)
-    return [row[0] for row in work.execute(f"DESCRIBE {name}").fetchall()]
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
-
-
-PAST = (
-    "f.occurred_at < s.asked AND f.known_at < s.asked "
-    "AND (f.replaced_at IS NULL OR f.replaced_at >= s.asked)"
-)
-"""When a fact `f` is past on the day `s.asked`."""
-
-
-def cut(table: Table, needs: Iterable[Need], ago: int = 0, bound: int | None = None) -> str:
-    """SQL of the past of each observation in one table, `ago` days before its morning.
-
-    A row carries `asking` (the number of the observation), `age` (whole days) and what is needed of
-    it; a column written later than its row is empty until it is known. `bound` is the greatest age
-    that anyone needs. Past renewals are known per morning, and come cut.
-    """
-    occurred, past = "f.occurred_at", PAST
-    if bound is not None:
-        past += f" AND f.occurred_at >= s.asked - INTERVAL {bound} DAY"
-    if table.name == "renewals":
-        occurred, past = "f.due_date", "CAST(f.as_of AS DATE) = s.asked"
-    handed = "".join(f", {_handed(table, need)} AS {need.sql}" for need in sorted(needs))
-    return (
-        f"SELECT s.asking, date_diff('day', CAST({occurred} AS DATE), s.asked) AS age{handed} "
-        f"FROM (SELECT asking, account_id, as_of - {ago} AS asked FROM observed) s "
-        f"JOIN {table.sql} f ON f.account_id = s.account_id AND {past}"
-    )
-
-
-def _handed(table: Table, need: Need) -> str:
-    """What an expression needs of a fact `f`, on the day `s.asked`."""
-    keys = KEYS[table.name]
-    if need.kind == "newest":
-        order = ["due_date"] if table.name == "renewals" else ["occurred_at", *keys]
-        return f"struct_pack({', '.join(f'{name} := f.{name}' for name in order)})"
-    if need.kind == "gap":
-        units = "".join(f", f.{name}" for name in keys if name not in ("account_id", "day"))
-        newer = f"lead(f.day) OVER (PARTITION BY s.asking{units} ORDER BY f.day)"
-        return f"date_diff('day', f.day, coalesce({newer}, s.asked))"
-    known = [_known(table, column) for column in need.columns]
-    if need.kind == "since":
-        return f"date_diff('day', CAST({known[0]} AS DATE), s.asked)"
-    if need.kind == "hours":
-        start, end = (f"CAST({column} AS TIMESTAMP)" for column in known)
-        return f"(date_diff('second', {start}, {end}) / CAST(3600 AS DOUBLE))"
-    number = READABLE[table.name][need.columns[0]] == "number"
-    exact = number and table.name == "renewals"
-    return f"CAST({known[0]} AS DECIMAL(18, 6))" if exact else known[0]
-
-
-def _known(table: Table, column: str) -> str:
-    """A column of a fact `f`, empty until it is known."""
-    late = moment(table.name, column, table.columns)
-    return f"CASE WHEN {late} < s.asked THEN f.{column} END" if late else f"f.{column}"
-
-
-def cover(table: Table, windows: Iterable[Window], agos: Iterable[int]) -> str:
-    """SQL of the days on which a table has a row of any account, as known, in each window."""
-    mornings = " UNION ".join(
-        f"SELECT DISTINCT as_of - {ago} AS asked FROM observed" for ago in agos
-    )
-    occurred, past, facts = "occurred_at", PAST, table.sql
-    if table.name == "renewals":
-        occurred, past = "due_date", "CAST(f.as_of AS DATE) = s.asked"
-    else:
-        facts = (
-            "(SELECT CAST(occurred_at AS DATE) AS occurred_at, CAST(replaced_at AS DATE) AS "
-            "replaced_at, min(CAST(known_at AS DATE)) AS known_at "
-            f"FROM {table.sql} GROUP BY 1, 2)"
-        )
-    flags = ", ".join(
-        f"bool_or(age > {w.newest}{'' if w.oldest is None else f' AND age <= {w.oldest}'}) "
-        f"AS {flag(w)}"
-        for w in windows
-    )
-    return (
-        f"SELECT asked, {flags} FROM (SELECT s.asked, "
-        f"date_diff('day', CAST(f.{occurred} AS DATE), s.asked) AS age "
-        f"FROM ({mornings}) s JOIN {facts} f ON {past}) GROUP BY asked"
-    )
+def _nobody(chosen: Iterable[Definition], out: Path | None) -> pd.DataFrame | None:
+    """The features of no observation at all: every column, and no row."""
+    features = {d.name: pd.Series(dtype=float) for d in chosen}
+    index = {"account_id": pd.Series(dtype=str), "as_of": pd.Series(dtype="datetime64[us]")}
+    frame = pd.DataFrame({**index, **features})
+    if out is None:
+        return frame
+    with published(out) as folder:
+        write_frame(frame, folder / "nobody.parquet", ["account_id"])
+    return None

@@ -54,14 +54,28 @@ def days_since_use() -> str:
     return "min(age)"
 
 
-@feature("account_days", days=[91], sign=1)
-def longest_gap(days: int) -> str:
-    """Longest stretch of the last {days} days from one day of use to the next, or to the morning.
+@feature("account_days", days=[91])
+def _gap(days: int) -> str:
+    """Longest stretch from a day of use in the last {days} days to the next, or to the morning."""
+    return f"max(gap) FILTER (WHERE age <= {days})"
 
-    Daily use is 1; a stretch that began earlier is cut to the window, so that no use in the window
-    is {days}. Missing if never used.
+
+@feature("account_days", days=[91], absent=0)
+def _first_use(days: int) -> str:
+    """Days since the first use in the last {days} days; 0 without use."""
+    return f"max(age) FILTER (WHERE age <= {days})"
+
+
+@derived(days=[91], sign=1)
+def longest_gap(days: int) -> str:
+    """Longest stretch without use in the last {days} days, as far as the account is observed.
+
+    It is counted from one day of use to the next, to the morning, and from the window's start, or
+    the account's own, to the first use. Daily use is 1, none at all the whole window.
     """
-    return f"max(least(age, {days}) - (age - gap)) FILTER (WHERE age - gap < {days})"
+    start = f"least({days}, days_observed) - _first_use_{days}d"
+    longest = f"greatest(coalesce(_gap_{days}d, 0), {start})"
+    return f"CASE WHEN _first_use_{days}d IS NOT NULL THEN {longest} END"
 
 
 @feature("account_days", block=BLOCKS, absent=0)

@@ -1,21 +1,34 @@
 """The language of features: the scalars, conditions and comparisons an expression is made of.
 
-`READERS` is the whitelist. A node of a parsed expression that has no reader there is refused, and
-so is one that carries a part no reader looks at (ORDER BY within a call, a second argument). What
-is read becomes portable SQL whose result depends on nothing but its rows: a product or quotient is
-a double, a division by zero is missing, and so is the logarithm of nothing.
+There are two whitelists. The text is let through only if it is made of plain words, numbers, texts
+and signs, and calls nothing that is not in `CALLS`, so that no parser is asked about the rest of
+SQL. Then a node of the tree that has no reader in `READERS` is refused, and so is one that carries
+a part no reader looks at (ORDER BY within a call, a second argument). What is read becomes portable
+SQL whose result depends on nothing but its rows: a product or quotient is a double, a division by
+zero is missing, and so is the logarithm of nothing.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.tokens import TokenType
 
 SCALARS = "abs, ceil, coalesce, floor, greatest, least, ln, lower, nullif, round, sqrt"
 OPERATORS = "+ - * /, = <> < <= > >=, AND OR NOT, BETWEEN, IN, IS NULL, CASE WHEN"
+CALLS = frozenset(SCALARS.split(", ")) | {
+    "avg", "count", "max", "min", "sum", "since", "until", "hours_between", "latest", "in_force",
+    "ago",
+}  # fmt: skip
+BEFORE_BRACKETS = {"and", "or", "not", "in", "between", "case", "when", "then", "else", "filter",
+                   "where"}  # fmt: skip
+SIGNS = {"(", ")", ",", "+", "-", "*", "/", "=", "<>", "!=", "<", "<=", ">", ">="}
+CENTURY = 36_500
+"""The most days that an expression may look back."""
 
 
 class Refused(ValueError):
@@ -39,6 +52,33 @@ def parse(text: str, where: str) -> exp.Expr:
     if len(statements) != 1 or statements[0] is None:
         raise Refused(f"{where}: `{text}` is not one expression")
     return statements[0]
+
+
+def stray(text: str) -> str | None:
+    """What an expression may not be made of, if there is any of it.
+
+    >>> stray("sum(events) FILTER (WHERE age <= 28)")
+    >>> stray("sum(age::INTEGER)"), stray("count(*) -- all"), stray("now()")
+    ('`::` is not in the language', 'a comment stands in the docstring', 'there is no function now')
+    """
+    tokens = sqlglot.tokenize(text, dialect="duckdb")
+    for token, following in zip(tokens, [*tokens[1:], None], strict=False):
+        word = token.text
+        if token.comments:
+            return "a comment stands in the docstring"
+        if token.token_type == TokenType.NUMBER:
+            if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", word):
+                return f"{word} is no number of at most 15 digits, and 9 behind the point"
+        elif token.token_type == TokenType.IDENTIFIER:
+            if not re.fullmatch(r"[A-Za-z0-9_.]+", word):
+                return f"`{word}` is no name"
+        elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", word) and token.token_type not in _QUOTED:
+            called = following is not None and following.token_type == TokenType.L_PAREN
+            if called and word.lower() not in CALLS | BEFORE_BRACKETS:
+                return f"there is no function {word}"
+        elif token.token_type != TokenType.STRING and word not in SIGNS:
+            return f"`{word}` is not in the language"
+    return None
 
 
 def said(node: exp.Expr) -> str:
@@ -78,14 +118,31 @@ class Reader:
         """Raise Refused with the reason, the expression and what is allowed."""
         raise Refused(f"{self.where}: {reason}, in `{self.text}`. Allowed are {self.allowed}")
 
-    def read(self, node: exp.Expr) -> Term:
+    def tree(self) -> exp.Expr:
+        """The tree of the whole expression, if it is made of nothing that is not allowed."""
+        try:
+            fault = stray(self.text)
+            if fault is None:
+                return parse(self.text, self.where)
+        except (Refused, sqlglot.errors.SqlglotError) as unreadable:
+            fault = str(unreadable).splitlines()[0].removeprefix(f"{self.where}: ")
+        self.refuse(fault)
+
+    def days(self, node: exp.Expr | None, least: int) -> int | None:
+        """A number of days written out, from `least` to a century; None for anything else."""
+        days = whole(node)
+        return days if days is not None and least <= days <= CENTURY else None
+
+    def read(self, node: exp.Expr | None) -> Term:
         """The SQL and kind of any node of the language."""
+        if node is None:
+            self.refuse("a call lacks what it is of")
         reader = READERS.get(type(node))
         if reader is None or not plain(node):
             self.refuse(f"{said(node)} is not in the language")
         return reader(self, node)
 
-    def number(self, node: exp.Expr) -> Term:
+    def number(self, node: exp.Expr | None) -> Term:
         """A node that must be a number."""
         return self._of(node, {"number", "real"}, "a number")
 
@@ -93,11 +150,17 @@ class Reader:
         """A node that must be a condition."""
         return self._of(node, {"flag"}, "a condition")
 
-    def _of(self, node: exp.Expr, kinds: set[str], meant: str) -> Term:
+    def _of(self, node: exp.Expr | None, kinds: set[str], meant: str) -> Term:
         term = self.read(node)
-        if term.kind not in kinds | {"null", "any"}:
+        if node is not None and term.kind not in kinds | {"null", "any"}:
             self.refuse(f"{said(node)} is {term.kind}, not {meant}")
         return term
+
+    def compared(self, nodes: list[exp.Expr]) -> list[str]:
+        """The SQL of nodes that are compared: of one kind, and none of them NULL."""
+        if any(isinstance(node, exp.Null) for node in nodes):
+            self.refuse("nothing equals NULL, or is more or less: write IS NULL")
+        return self.alike(nodes)[0]
 
     def alike(self, nodes: list[exp.Expr]) -> tuple[list[str], str]:
         """The SQL of nodes that must be of one kind, and that kind."""
@@ -149,17 +212,19 @@ def _is_null(reader: Reader, node: exp.Expr) -> Term:
 
 
 def _compare(reader: Reader, node: exp.Expr) -> Term:
-    (left, right), _ = reader.alike([node.this, node.expression])
+    left, right = reader.compared([node.this, node.expression])
     return Term(f"({left} {_COMPARISONS[type(node)]} {right})", "flag")
 
 
 def _between(reader: Reader, node: exp.Expr) -> Term:
-    (value, low, high), _ = reader.alike([node.this, node.args["low"], node.args["high"]])
+    value, low, high = reader.compared([node.this, node.args["low"], node.args["high"]])
     return Term(f"({value} BETWEEN {low} AND {high})", "flag")
 
 
 def _in(reader: Reader, node: exp.Expr) -> Term:
-    (value, *items), _ = reader.alike([node.this, *node.expressions])
+    value, *items = reader.compared([node.this, *node.expressions])
+    if not items:
+        reader.refuse("IN takes a list of at least one value")
     return Term(f"({value} IN ({', '.join(items)}))", "flag")
 
 
@@ -199,14 +264,16 @@ def _case(reader: Reader, node: exp.Expr) -> Term:
 
 def _same(reader: Reader, node: exp.Expr) -> Term:
     others = [node.expression] if isinstance(node, exp.Nullif) else node.expressions
+    if not others:
+        reader.refuse(f"{node.key} takes two values or more")
     parts, kind = reader.alike([node.this, *others])
     return Term(f"{node.key}({', '.join(parts)})", kind)
 
 
 def _rounded(reader: Reader, node: exp.Expr) -> Term:
     term, digits = reader.number(node.this), node.args.get("decimals")
-    if digits is not None and whole(digits) is None:
-        reader.refuse("round takes a whole number of digits")
+    if digits is not None and not (node.key == "round" and (whole(digits) or 0) in range(1, 10)):
+        reader.refuse("round takes a whole number of digits from 1 to 9, floor and ceil take none")
     return Term(f"{node.key}({term.sql}{'' if digits is None else f', {digits.name}'})", term.kind)
 
 
@@ -219,6 +286,12 @@ def _root(reader: Reader, node: exp.Expr) -> Term:
 def _lower(reader: Reader, node: exp.Expr) -> Term:
     return Term(f"lower({reader._of(node.this, {'text'}, 'text').sql})", "text")
 
+
+_QUOTED = {
+    TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING,
+    TokenType.UNICODE_STRING, TokenType.BYTE_STRING, TokenType.HEX_STRING, TokenType.BIT_STRING,
+    TokenType.PARAMETER, TokenType.PLACEHOLDER,
+}  # fmt: skip
 
 READERS: dict[type, Callable[[Reader, exp.Expr], Term]] = {
     exp.Literal: _literal,

@@ -7,21 +7,31 @@ import hashlib
 import os
 import shutil
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
 
 import duckdb
 import pandas as pd
+import sqlglot
+
+from features.parts import Part, parts
+from features.workshop import Job, side_by_side
 
 FORMULA_STARTS = ("=", "+", "-", "−", "@")
 
 
 def write_parquet(
-    con: duckdb.DuckDBPyConnection, sql: str, path: Path, order_by: Sequence[str]
+    con: duckdb.DuckDBPyConnection,
+    sql: str,
+    path: Path,
+    order_by: Sequence[str],
+    columns: Sequence[str] = ("*",),
 ) -> None:
-    """Write the rows of `sql` to `path`, sorted by the expressions `order_by`.
+    """Write `columns` of the rows of `sql` to `path`, sorted by the expressions `order_by`.
 
     Equal rows give equal bytes, on one thread or many, if `order_by` leaves no ties between rows
     that differ. An empty `order_by` is refused: the bytes would depend on the threads.
@@ -29,10 +39,41 @@ def write_parquet(
     if not order_by:
         raise ValueError(f"{path.name} has no order_by: name the columns that sort its rows")
     target = str(path).replace("'", "''")
+    rows = f"SELECT {', '.join(columns)} FROM ({sql}) ORDER BY {', '.join(order_by)}"
     con.execute(
-        f"COPY (SELECT * FROM ({sql}) ORDER BY {', '.join(order_by)}) TO '{target}' "
-        "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+        f"COPY ({rows}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
     )
+
+
+def write_parts(
+    con: duckdb.DuckDBPyConnection,
+    relation: str,
+    folder: Path,
+    day: str,
+    last: date,
+    order_by: Sequence[str],
+    columns: Sequence[str] = ("*",),
+    only: Collection[str] | None = None,
+) -> list[str]:
+    """Write a file a part to `folder`: `columns` of the rows of `relation`, sorted by `order_by`.
+
+    `relation` is the name of a table or view, not a temporary one, that ends on the day `last`;
+    `day` is SQL of the DATE that parts its rows, quickest if it is a column, in whose order they
+    lie. Parts without rows are not written, nor those that are not among the names `only`. Returns
+    the names of those written, in the order of time.
+    """
+    found = con.sql(f"SELECT DISTINCT {day} AS day FROM {relation}").fetchall()
+    days = (date(day.year, day.month, day.day) for (day,) in found)
+    asked = [part for part in parts(days, last) if only is None or part.name in only]
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def job(part: Part) -> Job:
+        rows = f"SELECT * FROM {relation} WHERE {part.holds(day)}"
+        path = folder / f"{part.name}.parquet"
+        return lambda cursor: write_parquet(cursor, rows, path, order_by, columns)
+
+    side_by_side(con, [job(part) for part in asked])
+    return [part.name for part in asked]
 
 
 def write_frame(frame: pd.DataFrame, path: Path, order_by: Sequence[str]) -> None:
@@ -43,9 +84,16 @@ def write_frame(frame: pd.DataFrame, path: Path, order_by: Sequence[str]) -> Non
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """A Parquet file as a frame in which days are datetime64 at midnight."""
+    """A Parquet file as a frame in which days are datetime64 at midnight.
+
+    A folder of files is one frame, in the order of their names; of an empty one nothing can be
+    read: FileNotFoundError.
+    """
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise FileNotFoundError(f"{path} holds no Parquet file")
     with duckdb.connect() as con:
-        return con.read_parquet(str(path)).df()
+        return con.read_parquet([str(file) for file in files]).df()
 
 
 @contextmanager
@@ -71,6 +119,26 @@ def published(folder: Path) -> Iterator[Path]:
             raise
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+
+
+def keep(file: Path, path: Path) -> None:
+    """Have a file that does not change at another path too, without a copy where that can be."""
+    try:
+        os.link(file, path)
+    except OSError:
+        shutil.copyfile(file, path)
+
+
+@lru_cache
+def made_by(*modules: str) -> str:
+    """The hash of the libraries and of some modules of features (all of them, if none is named).
+
+    What was made by other code is made again, never added to.
+    """
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    code = [sha256(file) for file in files if not modules or file.stem in modules]
+    text = " ".join([duckdb.__version__, sqlglot.__version__, *code])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:

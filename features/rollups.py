@@ -5,152 +5,188 @@ corrected events has several: each event adds its measures on the day it became 
 back on the day it was replaced, and a state is the running total from one such day to the next.
 Totals are exact decimals, so that adding and taking back leaves nothing behind.
 
-People and features are numbered, in the order of their names, while the work is done: whole numbers
-group and sort several times faster than text, and sorting by name what is sorted already is free.
+The rollups lie in parts by day, and a part is made from the events of its days alone: what a new
+day, a late event or a correction touches is made again, everything else stays as it is
+(`features.usage` says which parts that are).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
-from features.publication import write_parquet
+from features.parts import Part
+from features.publication import write_parts
 
 ROLLUPS: dict[str, dict[str, str]] = {
     "user_days": {
         "user_id": "text", "events": "number", "minutes": "number", "department": "text",
     },
     "account_days": {"events": "number", "minutes": "number", "users": "integer"},
-    "feature_days": {
-        "feature": "text", "is_key": "flag", "key_features": "integer", "events": "number",
-        "minutes": "number",
-    },
+    "feature_days": {"feature": "text", "events": "number"},
 }  # fmt: skip
-"""The columns that features read of each rollup, and their kinds."""
+"""The columns that are stored of each rollup, and their kinds."""
+
+UNITS = {"user_days": "user_id", "feature_days": "feature"}
+"""What tells the rows of an account's day apart, in the rollups that have several."""
 
 EXACT = "DECIMAL(18, 3)"
+COMES_FROM = {"minutes": "minutes", "department": "department", "users": "user_id"}
+"""The columns of usage without which a column is left out."""
+
+EVENTS = {"events": "sum(events)"}
+SUMS = {**EVENTS, "minutes": "sum(minutes)"}
+
+
+def stored(columns: Sequence[str]) -> dict[str, list[str]]:
+    """The rollups that can be made of usage with some columns, and the columns of each.
+
+    Without user_id there are no user_days; events of nobody count for their account.
+
+    >>> stored(["account_id", "feature", "occurred_at"])["account_days"]
+    ['account_id', 'day', 'events']
+    """
+    absent = {name for name, column in COMES_FROM.items() if column not in columns}
+    return {
+        name: ["account_id", "day", *(column for column in listed if column not in absent)]
+        for name, listed in ROLLUPS.items()
+        if name != "user_days" or "user_id" in columns
+    }
+
+
+AT_ONCE = 16_000_000
+
+
+def chunks(parts: Sequence[Part], events: int) -> list[Sequence[Part]]:
+    """Runs of parts that are rolled up together, so that memory does not grow with the events.
+
+    >>> january, february = Part("2025-01", *[None] * 2), Part("2025-02", *[None] * 2)
+    >>> [len(run) for run in chunks([january, february], 20_000_000)]
+    [1, 1]
+    """
+    size = max(1, len(parts) // max(1, -(-events // AT_ONCE)))
+    return [parts[start : start + size] for start in range(0, len(parts), size)]
 
 
 def roll_up(
     con: duckdb.DuckDBPyConnection,
-    usage: str,
-    folder: Path,
+    events: str,
     columns: Sequence[str],
-    catalogue: Sequence[str],
-) -> dict[str, list[str]]:
-    """Write the rollups of the facts selected by `usage`, and say which columns each has.
+    parts: Sequence[Part],
+    last: date,
+    folder: Path,
+    late: bool,
+) -> None:
+    """Write the parts of the rollups of the events of their days, which end on `last`.
 
-    `columns` are the columns supplied of usage, `catalogue` those of product_features (a view of
-    the connection), empty without one. Without user_id there are no user_days; events of nobody
-    count for their account.
+    `events` is SQL of rows with account_id, user_id, feature, department, day, known, replaced
+    (days), events and minutes, of which the table has `columns`. `late`: whether a day may become
+    known later than on itself, or be corrected.
     """
-    _events(con, usage, columns)
-    _states(con, "people", "events", "who", ("events", "minutes"), label="department")
+    con.execute(f"CREATE OR REPLACE TEMP VIEW events AS {events}")
+    people = ("account_id", "user_id")
+    each = EVENTS if "count" in columns else {"events": "count(*)"}
+    _states(con, "person_states", "events", people, {**SUMS, **each}, late, label="department")
     con.execute(
-        "CREATE TEMP VIEW presence AS SELECT account, day, known, replaced, events, minutes, "
-        "CAST(user_id IS NOT NULL AS INTEGER) AS users FROM people JOIN person USING (who)"
+        "CREATE OR REPLACE TEMP VIEW presence AS SELECT account_id, day, known, replaced, events, "
+        "minutes, CAST(user_id IS NOT NULL AS INTEGER) AS users FROM person_states"
     )
-    _states(con, "accounts_states", "presence", "account", ("events", "minutes", "users"))
-    _states(con, "features_states", "events", "what", ("events", "minutes"))
-    _catalogue(con, catalogue)
-    comes_from = {"minutes": "minutes", "department": "department", "users": "user_id"}
-    absent = {name for name, column in comes_from.items() if column not in columns}
-    written = {}
-    for name, (relation, unit) in _RELATIONS.items():
-        if name == "user_days" and "user_id" not in columns:
-            continue
-        listed = [column for column in ROLLUPS[name] if column not in absent]
-        stored = ", ".join(
-            f"CAST({column} AS {EXACT}) AS {column}" if column in ("events", "minutes") else column
-            for column in listed
+    _states(
+        con, "account_states", "presence", ("account_id",), {**SUMS, "users": "sum(users)"}, late
+    )
+    _code(con)
+    _states(con, "subject_states", "used", ("account", "subject"), each, late)
+    relations = {
+        "user_days": ("person_states WHERE user_id IS NOT NULL", people),
+        "account_days": ("account_states", ("account_id",)),
+        "feature_days": (
+            "subject_states JOIN account_codes USING (account) JOIN subject_codes USING (subject)",
+            ("account", "subject"),
+        ),
+    }
+    for name, listed in stored(columns).items():
+        relation, keys = relations[name]
+        _write(con, relation, listed, keys, parts, last, folder / name)
+
+
+def _code(con: duckdb.DuckDBPyConnection) -> None:
+    """Number accounts and features by name: whole numbers group and sort several times faster."""
+    for code, column, place in (
+        ("account", "account_id", "person_states"),
+        ("subject", "feature", "events"),
+    ):
+        con.execute(
+            f"CREATE OR REPLACE TABLE {code}_codes AS SELECT {column}, "
+            f"CAST(row_number() OVER (ORDER BY {column}) AS INTEGER) AS {code} "
+            f"FROM (SELECT DISTINCT {column} FROM {place})"
         )
-        write_parquet(
-            con,
-            f"SELECT account_id, day, {stored}, CAST(day AS TIMESTAMP) AS occurred_at, "
-            "CAST(known AS TIMESTAMP) AS known_at, CAST(replaced AS TIMESTAMP) AS replaced_at "
-            f"FROM {relation}",
-            folder / f"{name}.parquet",
-            ["account_id", *unit, "day", "known_at"],
-        )
-        written[name] = ["account_id", "day", *listed]
-    return written
-
-
-_RELATIONS = {
-    "user_days": ("people JOIN person USING (who) WHERE user_id IS NOT NULL", ["user_id"]),
-    "account_days": (
-        "accounts_states JOIN (SELECT DISTINCT account, account_id FROM person) USING (account)",
-        [],
-    ),
-    "feature_days": (
-        "features_states JOIN subject USING (what) JOIN catalogue USING (feature, known)",
-        ["feature"],
-    ),
-}
-
-
-def _events(con: duckdb.DuckDBPyConnection, usage: str, columns: Sequence[str]) -> None:
-    """A row an event: whose, of which feature and day, and on which days known and replaced."""
-    user, minutes, count, department = (
-        f"u.{name}" if name in columns else f"CAST(NULL AS {sort})"
-        for name, sort in (
-            ("user_id", "VARCHAR"), ("minutes", EXACT), ("count", EXACT), ("department", "VARCHAR"),
-        )
-    )  # fmt: skip
     con.execute(
-        f"CREATE TEMP TABLE person AS SELECT account_id, user_id, "
-        "CAST(row_number() OVER (ORDER BY account_id, user_id) AS INTEGER) AS who, "
-        "CAST(dense_rank() OVER (ORDER BY account_id) AS INTEGER) AS account "
-        f"FROM (SELECT DISTINCT account_id, {user} AS user_id FROM usage u)"
+        "CREATE OR REPLACE TEMP VIEW used AS SELECT account, subject, day, known, replaced, events "
+        "FROM events JOIN account_codes USING (account_id) "
+        "JOIN subject_codes USING (feature)"
     )
-    con.execute(
-        "CREATE TEMP TABLE subject AS SELECT account_id, feature, "
-        "CAST(row_number() OVER (ORDER BY account_id, feature) AS INTEGER) AS what "
-        "FROM (SELECT DISTINCT account_id, feature FROM usage)"
-    )
-    con.execute(
-        f"CREATE TEMP TABLE events AS SELECT p.who, s.what, {department} AS department, "
-        "CAST(u.occurred_at AS DATE) AS day, CAST(u.known_at AS DATE) AS known, "
-        "CAST(u.replaced_at AS DATE) AS replaced, "
-        f"CAST(coalesce({count}, 1) AS {EXACT}) AS events, {minutes} AS minutes FROM ({usage}) u "
-        f"JOIN person p ON p.account_id = u.account_id AND p.user_id IS NOT DISTINCT FROM {user} "
-        "JOIN subject s ON s.account_id = u.account_id AND s.feature = u.feature"
-    )
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection,
+    relation: str,
+    listed: Sequence[str],
+    keys: Sequence[str],
+    parts: Sequence[Part],
+    last: date,
+    folder: Path,
+) -> None:
+    """Write the parts that have rows, sorted by account, unit, day and when it became known."""
+    cast = {"events": EXACT, "minutes": EXACT, "users": "INTEGER"}
+    columns = [f"CAST({c} AS {cast[c]}) AS {c}" if c in cast else c for c in listed]
+    columns += ["known AS known_at", "replaced AS replaced_at"]
+    con.execute(f"CREATE OR REPLACE VIEW rolled AS SELECT * FROM {relation}")
+    names = [part.name for part in parts]
+    write_parts(con, "rolled", folder, "day", last, [*keys, "day", "known"], columns, names)
 
 
 def _states(
     con: duckdb.DuckDBPyConnection,
     name: str,
     source: str,
-    code: str,
-    measures: Sequence[str],
+    keys: Sequence[str],
+    measures: Mapping[str, str],
+    late: bool,
     label: str = "",
 ) -> None:
-    """Create the table of the states of each (`code`, day): measures, known, replaced, max(label).
+    """Create the table of the states of each (*keys, day): measures, known, replaced, max(label).
 
     A row of `source` counts from its known day until its replaced day; one that was replaced before
     it was known (its date moved back) adds to nothing.
     """
-    key = f"{code}, day"
-    most = f", {label}" if label else ""
-    sums = ", ".join(f"sum({measure}) AS {measure}" for measure in measures)
+    key = ", ".join((*keys, "day"))
+    sums = ", ".join(f"{sql} AS {measure}" for measure, sql in measures.items())
+    most = f", max({label}) AS {label}" if label else ""
+    if not late:
+        con.execute(
+            f"CREATE OR REPLACE TABLE {name} AS SELECT {key}, {sums}{most}, day AS known, "
+            f"CAST(NULL AS DATE) AS replaced FROM {source} GROUP BY {key}"
+        )
+        return
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE grouped AS SELECT {key}, {sums}"
-        f"{f', max({label}) AS {label}' if label else ''}, min(known) AS known, "
+        f"CREATE OR REPLACE TEMP TABLE grouped AS SELECT {key}, {sums}{most}, min(known) AS known, "
         f"min(known) = max(known) AND count(replaced) = 0 AS once FROM {source} GROUP BY {key}"
     )
+    same = " AND ".join(f"a.{column} IS NOT DISTINCT FROM b.{column}" for column in (*keys, "day"))
+    timed = "CASE WHEN a.minutes IS NULL THEN 0 ELSE 1 END" if "minutes" in measures else "1"
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE changed AS SELECT *, 1 AS rows, "
-        "CASE WHEN minutes IS NULL THEN 0 ELSE 1 END AS timed "
-        f"FROM {source} SEMI JOIN (FROM grouped WHERE NOT once) USING ({key})"
+        f"CREATE OR REPLACE TEMP TABLE changed AS SELECT a.*, 1 AS rows, {timed} AS timed "
+        f"FROM {source} a "
+        f"JOIN (SELECT {key} FROM grouped WHERE NOT once) b ON {same} "
+        "WHERE a.replaced IS NULL OR a.replaced > a.known"
     )
-    added = ", ".join((*measures, "rows", "timed"))
-    taken = ", ".join(f"- {measure}" for measure in (*measures, "rows", "timed"))
-    running = ", ".join(
-        f"sum(sum({measure})) OVER past AS {measure}" for measure in (*measures, "rows", "timed")
-    )
+    counted = (*measures, "rows", "timed")
+    added = ", ".join(counted)
+    taken = ", ".join(f"- {measure}" for measure in counted)
+    running = ", ".join(f"sum(sum({m})) OVER past AS {m}" for m in counted)
     plain = ", ".join(
         "CASE WHEN timed > 0 THEN minutes END AS minutes" if measure == "minutes" else measure
         for measure in measures
@@ -162,56 +198,17 @@ def _states(
         f"SELECT {key}, replaced, {taken} FROM changed WHERE replaced IS NOT NULL) "
         f"GROUP BY {key}, known WINDOW past AS (PARTITION BY {key} ORDER BY known)) WHERE rows > 0"
     )
-    states = "running"
+    states, most = "running", f", {label}" if label else ""
     if label:
+        listed = ", ".join(f"a.{column}" for column in (*keys, "day", "known"))
         states = (
-            f"(SELECT r.*, l.{label} FROM running r JOIN (SELECT {code}, day, s.known, "
-            f"max(c.{label}) AS {label} FROM running s JOIN changed c USING ({key}) "
-            "WHERE c.known <= s.known AND (c.replaced IS NULL OR c.replaced > s.known) "
-            f"GROUP BY {code}, day, s.known) l USING ({key}, known))"
+            f"(SELECT a.*, b.{label} FROM running a JOIN (SELECT {listed}, max(b.{label}) "
+            f"AS {label} FROM running a JOIN changed b ON {same} AND b.known <= a.known "
+            f"AND (b.replaced IS NULL OR b.replaced > a.known) GROUP BY {listed}) b "
+            f"ON {same} AND a.known = b.known)"
         )
     listed = f"{key}, known, replaced, {', '.join(measures)}{most}"
     con.execute(
-        f"CREATE TEMP TABLE {name} AS SELECT {listed} FROM {states} UNION ALL SELECT {listed} "
-        "FROM (SELECT *, CAST(NULL AS DATE) AS replaced FROM grouped WHERE once) "
-        f"ORDER BY {key}, known"
-    )
-
-
-def _catalogue(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
-    """Create the table of which features were key, and how many were, as of each known day.
-
-    Of a catalogue with versions a day knows the newest recorded by then; one without is taken as it
-    stands. Without a catalogue every feature is key, and there are as many as had been used by
-    anyone until then.
-    """
-    days = "SELECT DISTINCT feature, known FROM features_states JOIN subject USING (what)"
-    if columns:
-        flag = "coalesce(is_key, FALSE)" if "is_key" in columns else "TRUE"
-        recorded = "recorded_at" if "recorded_at" in columns else "CAST(NULL AS TIMESTAMP)"
-        con.execute(
-            "CREATE TEMP TABLE entries AS SELECT known, feature, arg_max(is_key, noted) AS is_key "
-            f"FROM (SELECT DISTINCT known FROM ({days})) JOIN (SELECT feature, {flag} AS is_key, "
-            f"coalesce({recorded}, TIMESTAMP '0001-01-01') AS noted FROM product_features) "
-            "ON CAST(noted AS DATE) <= known GROUP BY known, feature"
-        )
-        key = "coalesce(e.is_key, FALSE)" if "is_key" in columns else "TRUE"
-        total = "coalesce(t.features, 0)"
-        known = (
-            "LEFT JOIN entries e ON e.feature = d.feature AND e.known = d.known "
-            "LEFT JOIN (SELECT known, count(*) FILTER (WHERE is_key) AS features FROM entries "
-            "GROUP BY known) t ON t.known = d.known"
-        )
-    else:
-        key, known = "TRUE", "JOIN totals USING (known)"
-        total = "totals.features"
-        con.execute(
-            f"CREATE TEMP TABLE totals AS WITH days AS ({days}), firsts AS "
-            "(SELECT feature, min(known) AS first FROM days GROUP BY feature) "
-            "SELECT known, count(*) AS features FROM (SELECT DISTINCT known FROM days) "
-            "JOIN firsts ON first <= known GROUP BY known"
-        )
-    con.execute(
-        f"CREATE TEMP TABLE catalogue AS SELECT d.feature, d.known, {key} AS is_key, "
-        f"{total} AS key_features FROM ({days}) d {known}"
+        f"CREATE OR REPLACE TABLE {name} AS SELECT {listed} FROM {states} UNION ALL "
+        f"SELECT {listed} FROM (SELECT *, CAST(NULL AS DATE) AS replaced FROM grouped WHERE once)"
     )

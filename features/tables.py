@@ -41,7 +41,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its columns, the `key` that names a row, and the column in which it `occurred`."""
+    """One table: its columns, the `key` that names a row, and the column in which it `occurred`.
+
+    A `parted` table is one of events: it grows with every export and lies in a folder of parts, by
+    the day on which a row became known; the others lie in one file.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -50,6 +54,7 @@ class Table:
     occurred: str
     meaning: str
     costs: str = ""
+    parted: bool = False
 
     def __getitem__(self, column: str) -> Column:
         return {known.name: known for known in self.columns}[column]
@@ -89,8 +94,9 @@ def _table(
     occurred: str,
     required: bool = False,
     costs: str = "",
+    parted: bool = False,
 ) -> Table:
-    return Table(name, (*columns, _RECORDED), (key,), required, occurred, meaning, costs)
+    return Table(name, (*columns, _RECORDED), (key,), required, occurred, meaning, costs, parted)
 
 
 _ALL = (
@@ -188,12 +194,13 @@ _ALL = (
         key="event_id",
         occurred="occurred_at",
         costs="the families frequency, breadth and depth; the early warning; most of the health",
+        parted=True,
     ),
     _table(
         "product_features",
         "the features of the product",
         _must("feature", "text", "the feature, as in usage"),
-        _maybe("is_key", "flag", "whether its use shows value", "every feature counts as key"),
+        _maybe("is_key", "flag", "whether its use shows value", "each one named counts as key"),
         _maybe("module", "text", "the part of the product it belongs to"),
         key="feature",
         occurred="",

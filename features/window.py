@@ -16,6 +16,17 @@ class Window(NamedTuple):
     oldest: int | None = None
 
 
+def ages(window: Window) -> str:
+    """SQL of the condition that an age lies in a window.
+
+    >>> ages(Window(28, 56)), ages(Window())
+    ('age > 28 AND age <= 56', 'age > 0')
+    """
+    return f"age > {window.newest}" + (
+        "" if window.oldest is None else f" AND age <= {window.oldest}"
+    )
+
+
 _MIRRORED: dict[type, type] = {
     exp.LTE: exp.GTE, exp.LT: exp.GT, exp.GTE: exp.LTE, exp.GT: exp.LT, exp.EQ: exp.EQ,
 }  # fmt: skip
@@ -30,12 +41,28 @@ def bounds(where: exp.Expr, name: str) -> Window:
     >>> bounds(parse("age <= 7 OR is_key", ""), "age")
     Window(newest=0, oldest=None)
     """
-    whole_condition = where.unnest()
-    both = isinstance(whole_condition, exp.And)
-    parts = whole_condition.flatten() if both else [whole_condition]
-    limits = [limit for part in parts if (limit := _limit(part.unnest(), name)) is not None]
+    limits = [limit for part in _parts(where) if (limit := _limit(part, name)) is not None]
     ends = [limit.oldest for limit in limits if limit.oldest is not None]
     return Window(max([0, *(limit.newest for limit in limits)]), min(ends, default=None))
+
+
+def beside(where: exp.Expr, name: str) -> list[exp.Expr] | None:
+    """The conditions ANDed to the bounds of the column `name`; None if they speak of it too.
+
+    >>> from features.language import parse
+    >>> [part.sql() for part in beside(parse("age <= 28 AND is_key", ""), "age")]
+    ['is_key']
+    """
+    rest = [part for part in _parts(where) if _limit(part, name) is None]
+    spoken = any(column.name == name for part in rest for column in part.find_all(exp.Column))
+    return None if spoken else rest
+
+
+def _parts(where: exp.Expr) -> list[exp.Expr]:
+    """The conditions that are ANDed in a condition."""
+    whole_condition = where.unnest()
+    both = isinstance(whole_condition, exp.And)
+    return [part.unnest() for part in (whole_condition.flatten() if both else [whole_condition])]
 
 
 def _limit(part: exp.Expr, name: str) -> Window | None:

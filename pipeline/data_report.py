@@ -11,6 +11,7 @@ import duckdb
 
 from features.oddities import warnings
 from features.spans import day, first_records, supplied
+from features.stored import relation
 from features.tables import TABLES
 from pipeline.ingest import SOURCE
 
@@ -28,8 +29,7 @@ def data_report(tables: Path) -> dict[str, Any]:
     data_until = date.fromisoformat(source["data_until"])
     with duckdb.connect() as con:
         for name in source["tables"]:
-            path = str(tables / f"{name}.parquet").replace("'", "''")
-            con.execute(f"CREATE VIEW {name} AS FROM '{path}'")
+            con.execute(f"CREATE VIEW {name} AS FROM {relation(tables, name)}")
         there = supplied(con)
         return {
             "source": source["source"],

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import duckdb
-
+from features.engine import connect
 from features.feature import build
 from pipeline import files
+from pipeline.settings import load
 
 
 def run() -> None:
-    """Write data/features.parquet."""
-    with duckdb.connect() as con:
+    """Write data/features: the mornings whose past is another than it was."""
+    with connect(load().engine) as con:
         build(
             con,
             files.OBSERVATIONS,

@@ -14,7 +14,7 @@ TABLES = Path("data/tables")
 FACTS = Path("data/facts")
 OBSERVED = Path("data/observed")
 LABELS = Path("data/labels")
-FEATURES = Path("data/features.parquet")
+FEATURES = Path("data/features")
 HELDOUT = Path("data/heldout.parquet")
 CYCLE = Path("data/cycle")
 

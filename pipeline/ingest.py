@@ -7,17 +7,20 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
 from features.checks import examples, faults
-from features.publication import published, sha256, write_parquet
+from features.publication import published
 from features.spans import supplied, until
+from features.stored import write_table
 from features.tables import SQL_TYPE, TABLES, BadInput, Finding, Table
 from pipeline.readings import MEANT, readable, reading
-from pipeline.source import Oddity, read_source, run_source
+from pipeline.source import read_source, run_source
 
 SOURCE = "source.json"
+SHARE = "40%"  # of the memory, for each of the two connections; the rest goes to disk
 
 
 def ingest(
@@ -32,7 +35,7 @@ def ingest(
     source, found = read_source(source_folder)
     with TemporaryDirectory(prefix="renewcast-") as scratch, duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
-        con.execute(f"SET temp_directory = '{scratch}'")
+        _spill(con, Path(scratch, "typed"))
         oddities, failed = run_source(con, source, given, Path(scratch))
         found += failed
         attempted = {finding.table.removesuffix(".sql") for finding in found}
@@ -48,7 +51,15 @@ def ingest(
         if found:
             raise BadInput(found)
         with published(out) as new:
-            _write(con, new, source.name, data_from, data_until, oddities)
+            described = {
+                "source": source.name,
+                "data_from": str(data_from),
+                "data_until": str(data_until),
+                "tables": _write(con, new, Path(scratch, "written")),
+                "oddities": [asdict(oddity) for oddity in oddities],
+            }
+            text = json.dumps(described, indent=2) + "\n"
+            (new / SOURCE).write_text(text, encoding="utf-8")
 
 
 def type_tables(con: duckdb.DuckDBPyConnection) -> list[Finding]:
@@ -106,33 +117,25 @@ def _period(data_from: date, data_until: date | None) -> list[Finding]:
     return [_fault("source", "data_from", message, "The data hold [data_from, data_until)")]
 
 
-def _write(
-    con: duckdb.DuckDBPyConnection,
-    folder: Path,
-    source: str,
-    data_from: date,
-    data_until: date | None,
-    oddities: list[Oddity],
-) -> None:
-    """Write from a second connection: the first one is locked down and cannot."""
-    tables = {}
+def _spill(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Have a connection lay down, in a folder of its own, what its share of memory cannot hold."""
+    con.execute(f"SET memory_limit = '{SHARE}'")
+    con.execute(f"SET temp_directory = '{folder}'")
+
+
+def _write(con: duckdb.DuckDBPyConnection, tables: Path, scratch: Path) -> dict[str, Any]:
+    """Write every table from a second connection: the first one is locked down and cannot.
+
+    Returns what source.json says of each.
+    """
+    written = {}
     with duckdb.connect() as writer:
+        _spill(writer, scratch)
         for name, columns in supplied(con).items():
-            path = folder / f"{name}.parquet"
-            quoted = [f'"{column}"' for column in columns]
-            rows = con.sql(f"SELECT {', '.join(quoted)} FROM {name}").to_arrow_reader()
-            writer.register(name, rows)
-            write_parquet(writer, f"FROM {name}", path, quoted)
-            ((count,),) = con.execute(f"SELECT count(*) FROM {name}").fetchall()
-            tables[name] = {"rows": count, "sha256": sha256(path)}
-    described = {
-        "source": source,
-        "data_from": str(data_from),
-        "data_until": str(data_until),
-        "tables": tables,
-        "oddities": [asdict(oddity) for oddity in oddities],
-    }
-    (folder / SOURCE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+            quoted = ", ".join(f'"{column}"' for column in columns)
+            writer.register(name, con.sql(f"SELECT {quoted} FROM {name}").to_arrow_reader())
+            written[name] = write_table(writer, name, columns, tables)
+    return written
 
 
 def _fault(table: str, column: str, message: str, action: str) -> Finding:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import duckdb
 import pandas as pd
 
+from features.engine import connect
 from features.publication import published, read_frame, write_frame
 from models.target import labels
 from pipeline import files
@@ -21,7 +21,7 @@ def run(name: str) -> None:
     asked = read_frame(files.OBSERVATIONS)
     held = calendar.heldout(target, settings.heldout, grace)
     days = {files.BACKTEST: held[0], files.SERVING: calendar.data_until}
-    with published(files.LABELS / name) as folder, duckdb.connect() as con:
+    with published(files.LABELS / name) as folder, connect(settings.engine) as con:
         for cutoff, day in days.items():
             told = labels(
                 con, asked, files.FACTS, target, by=day, grace=grace, delay=calendar.delay

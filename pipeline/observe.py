@@ -10,6 +10,7 @@ import duckdb
 import pandas as pd
 
 from features import contracts, observations
+from features.engine import connect
 from features.facts import build_facts
 from features.feature import longest_window
 from features.publication import published, write_frame, write_parquet
@@ -45,8 +46,8 @@ def observed(
 def run() -> None:
     """Write data/facts and data/observed."""
     settings = load()
-    build_facts(files.TABLES, files.FACTS, settings.accounts.static)
-    with published(files.OBSERVED) as folder, duckdb.connect() as con:
+    with connect(settings.engine) as con, published(files.OBSERVED) as folder:
+        build_facts(con, files.TABLES, files.FACTS, settings.accounts.static)
         calendar = Calendar.of(files.FACTS, longest_window())
         asked, past = observed(con, files.FACTS, settings, calendar.mornings, calendar.data_from)
         due = contracts.renewals(

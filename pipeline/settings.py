@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from features.engine import EngineSettings
 from features.feature import definitions
 from models.comparison import ComparisonSettings
 from models.health_profile import HealthSettings, check_names
@@ -70,6 +71,7 @@ class Settings(Block):
     """params.yaml as a whole."""
 
     seed: int
+    engine: EngineSettings
     simulation: SimulationSettings
     source: SourceSettings
     accounts: AccountsSettings

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from features.parts import named, names
 from features.tables import TABLES
 
-KEPT_AS = {"usage": "account_days"}  # events stand only in the day rollups
+KEPT_AS = {"usage": "account_days"}  # events stand only in the day rollups, in parts by their day
 
 
 class Refused(ValueError):
@@ -29,10 +30,11 @@ def check_freshness(facts: Path, as_of: date, freshness: Mapping[str, int]) -> N
     """
     stale = []
     for table, allowed in sorted(freshness.items()):
-        file = facts / f"{KEPT_AS.get(table, table)}.parquet"
-        if not file.exists() and not TABLES[table].required:
+        files = _newest_first(facts, KEPT_AS.get(table, table), as_of)
+        if files is None and not TABLES[table].required:
             continue
-        last = _last(file, as_of) if file.exists() else None
+        lasts = (_last(file, as_of) for file in files or ())
+        last = next((day for day in lasts if day is not None), None)
         if last is None:
             stale.append(f"{table} holds no fact known before {as_of}")
         elif (as_of - last).days > allowed:
@@ -44,12 +46,26 @@ def check_freshness(facts: Path, as_of: date, freshness: Mapping[str, int]) -> N
         raise StaleTable("; ".join(stale) + ". Bring newer exports, or ask for an earlier morning")
 
 
+def _newest_first(facts: Path, name: str, as_of: date) -> list[Path] | None:
+    """The files in which a table's facts lie: its one file, or its parts that begin in the past.
+
+    None if the table is not there.
+    """
+    folder, file = facts / name, facts / f"{name}.parquet"
+    if folder.is_dir():
+        past = [part for part in names(folder) if named(part).first < as_of]
+        return [folder / f"{part}.parquet" for part in reversed(past)]
+    return [file] if file.exists() else None
+
+
 def _last(file: Path, as_of: date) -> date | None:
     """The day of the newest fact in a facts file that was known on the morning."""
-    ages = "date_diff('day', CAST(occurred_at AS DATE), ?), date_diff('day', known_at::DATE, ?)"
     with duckdb.connect() as con:
+        rows = con.read_parquet(str(file))
+        day = "day" if "day" in rows.columns else "CAST(occurred_at AS DATE)"
+        ages = f"date_diff('day', {day}, ?), date_diff('day', known_at::DATE, ?)"
         row = con.execute(
-            f"SELECT max(occurred_at)::DATE FROM (SELECT occurred_at, least({ages}) AS age "
+            f"SELECT CAST(max(day) AS DATE) FROM (SELECT {day} AS day, least({ages}) AS age "
             "FROM read_parquet(?)) WHERE age >= 1",
             [as_of, as_of, str(file)],
         ).fetchone()

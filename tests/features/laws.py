@@ -55,7 +55,7 @@ def ask(tables: Tables, mornings: list[date], families: list[str] | None = None)
         raw, facts = Path(place, "tables"), Path(place, "facts")
         raw.mkdir()
         write_tables(raw, tables)
-        build_facts(raw, facts, static=["country", "industry"])
+        build_facts(con, raw, facts, static=["country", "industry"])
         renewals = contracts.past_renewals(con, facts, mornings, grace=GRACE).df()
         observed = observations.observe(
             con, facts, mornings=mornings, grace=GRACE, horizon=HORIZON,

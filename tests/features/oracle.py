@@ -60,29 +60,49 @@ def instant(moment) -> datetime:
 
 @dataclass(repr=False)
 class World:
-    """What a company supplied: its tables, and the renewals known on each morning."""
+    """What a company supplied, the renewals known on each morning, and who is asked about."""
 
     tables: dict[str, list[Row]]
     columns: dict[str, list[str]]
     past_renewals: list[Row] = field(default_factory=list)
-    seen: dict[tuple[str, date], list[Row]] = field(default_factory=dict)
+    observations: list[Row] = field(default_factory=list)
+    seen: dict[tuple, object] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"World({', '.join(f'{len(rows)} {name}' for name, rows in self.tables.items())})"
 
+    def _repr_pretty_(self, printer, cycle) -> None:
+        printer.text(repr(self))
+
     @cached_property
-    def facts(self) -> dict[str, list[tuple[Row, datetime, datetime, datetime | None]]]:
+    def facts(self) -> dict[str, list[Fact]]:
         """Rows with the moments they occurred, were known and were replaced."""
-        return {name: list(_facts(name, self.tables[name])) for name in KEYS if name in self.tables}
+        return {name: _facts(name, self.tables[name]) for name in KEYS if name in self.tables}
 
-    def past(self, table: str, as_of: date) -> list[Row]:
-        """The rows of all accounts as known on a morning, with `age`."""
-        if (table, as_of) not in self.seen:
-            rows = self._people(as_of) if table == "people" else self._past(table, as_of)
-            self.seen[table, as_of] = rows
-        return self.seen[table, as_of]
+    def once(self, what, *key):
+        """What a function says of a key, worked out once."""
+        if (what, key) not in self.seen:
+            self.seen[what, key] = what(*key)
+        return self.seen[what, key]
 
-    def _past(self, table: str, as_of: date) -> list[Row]:
+    def past(self, table: str, as_of: date) -> dict[str, list[Row]]:
+        """The rows of each account as known on a morning, with `age`."""
+        return self.once(self._people if table == "people" else self._past, table, as_of)
+
+    def ages(self, table: str, as_of: date) -> set[int]:
+        """The ages of the rows of any account as known on a morning."""
+        return self.once(self._ages, table, as_of)
+
+    def _ages(self, table: str, as_of: date) -> set[int]:
+        return {row["age"] for rows in self.past(table, as_of).values() for row in rows}
+
+    def _past(self, table: str, as_of: date) -> dict[str, list[Row]]:
+        if table == "renewals":
+            return by_account(
+                {**row, "age": (as_of - row["due_date"]).days}
+                for row in self.past_renewals
+                if row["as_of"] == as_of
+            )
         morning, rows = instant(as_of), []
         for row, occurred, known, replaced in self.facts.get(table, []):
             if occurred < morning and known < morning and (not replaced or replaced >= morning):
@@ -94,18 +114,19 @@ class World:
                 then["age"] = (as_of - occurred.date()).days
                 then["occurred"] = occurred
                 rows.append(then)
-        return rows
+        return by_account(rows)
 
-    def _people(self, as_of: date) -> list[Row]:
+    def _people(self, table: str, as_of: date) -> dict[str, list[Row]]:
         """What people did. Of two departments of one person on one day, the last by name counts."""
-        rows = [dict(row) for row in self.past("usage", as_of) if row["user_id"] is not None]
+        everyone = self.past("usage", as_of).values()
+        rows = [dict(row) for mine in everyone for row in mine if row["user_id"] is not None]
         departments: dict[tuple, str | None] = {}
         for row in rows:
             day = row["account_id"], row["user_id"], row["age"]
             departments[day] = max(departments.get(day) or "", row.get("department") or "") or None
         for row in rows:
             row["department"] = departments[row["account_id"], row["user_id"], row["age"]]
-        return rows
+        return by_account(rows)
 
     def supplied(self, table: str) -> set[str]:
         """The columns supplied of a table; of `people` there are none without user ids."""
@@ -114,25 +135,77 @@ class World:
             return usage if "user_id" in usage else set()
         return set(self.columns.get(table, []))
 
+    def told(self, account_id: str, as_of: date) -> dict[tuple, date]:
+        """When what is known of an account's use of a feature on a day last changed, for each."""
+        return self.once(self._told, account_id, as_of)
 
-def _facts(table: str, rows: list[Row]) -> Iterable[tuple]:
+    def _told(self, account_id: str, as_of: date) -> dict[tuple, date]:
+        last: dict[tuple, date] = {}
+        for row, occurred, known, replaced in self.seen_once:
+            if row["account_id"] == account_id:
+                days = [day for day in (known, replaced) if day is not None and day < as_of]
+                key = row["feature"], occurred
+                last[key] = max([last.get(key, date.min), *days])
+        return last
+
+    @cached_property
+    def seen_once(self) -> list[tuple[Row, date, date, date | None]]:
+        """The events that were visible on some morning, with the days of what came to pass."""
+        days = [
+            (row, occurred.date(), known.date(), replaced and replaced.date())
+            for row, occurred, known, replaced in self.facts["usage"]
+        ]
+        return [(*rest, known, gone) for *rest, known, gone in days if not gone or known < gone]
+
+    def keys_on(self, day: date) -> set[str]:
+        """The key features as the catalogue stood on a day.
+
+        Without a catalogue they are all that anyone had used, as known then; in one that does not
+        say which are key, all that it lists.
+        """
+        return self.once(self._keys_on, day)
+
+    def _keys_on(self, day: date) -> set[str]:
+        if "product_features" not in self.tables:
+            return {row["feature"] for row, _, known, _ in self.seen_once if known <= day}
+        newest: dict[str, tuple[datetime, bool]] = {}
+        for row in self.tables["product_features"]:
+            noted = row.get("recorded_at") or datetime.min
+            version = noted, bool(row.get("is_key", True))
+            if noted.date() <= day:
+                newest[row["feature"]] = max(newest.get(row["feature"], version), version)
+        return {feature for feature, (_, is_key) in newest.items() if is_key}
+
+
+Fact = tuple[Row, datetime, datetime, datetime | None]
+
+
+def by_account(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows by their account."""
+    accounts: dict[str, list[Row]] = {}
+    for row in rows:
+        accounts.setdefault(row["account_id"], []).append(row)
+    return accounts
+
+
+def _facts(table: str, rows: list[Row]) -> list[Fact]:
     def occurred(row):
         return next(instant(row[name]) for name in OCCURRED[table] if row.get(name))
 
     def known(row):
         return max(occurred(row), row.get("recorded_at") or occurred(row))
 
-    key = KEYS[table]
+    def written(row):
+        return row.get("recorded_at") or datetime.min
+
+    key, versions, facts = KEYS[table], {}, []
     for row in rows:
-        newer = [
-            known(other)
-            for other in rows
-            if row.get(key) is not None
-            and other.get(key) == row.get(key)
-            and (other.get("recorded_at") or datetime.min)
-            > (row.get("recorded_at") or datetime.min)
-        ]
-        yield row, occurred(row), known(row), min(newer, default=None)
+        versions.setdefault(row.get(key), []).append(row)
+    for row in rows:
+        others = [] if row.get(key) is None else versions[row[key]]
+        newer = [known(other) for other in others if written(other) > written(row)]
+        facts.append((row, occurred(row), known(row), min(newer, default=None)))
+    return facts
 
 
 @dataclass
@@ -143,20 +216,7 @@ class Account:
     account_id: str
     as_of: date
     observation: Row
-    observations: list[Row]
-
-    def all_rows(self, table: str, *columns: str) -> list[Row]:
-        """The past of every account, if the table and columns were supplied."""
-        if table == "renewals":
-            return [
-                {**row, "age": (self.as_of - row["due_date"]).days}
-                for row in self.world.past_renewals
-                if row["as_of"] == self.as_of
-            ]
-        supplied = self.world.supplied(table)
-        if not supplied or not supplied.issuperset(columns):
-            raise NotKnown(table, columns)
-        return self.world.past(table, self.as_of)
+    observations: dict[tuple, list[Row]]
 
     def rows(self, table: str, *columns: str) -> list[Row]:
         """The account's past in a table, unless no account has any."""
@@ -164,10 +224,13 @@ class Account:
 
     def window(self, table: str, newest: int, oldest: int, *columns: str) -> list[Row]:
         """The account's past with `newest` < age <= `oldest`, unless no account has any there."""
-        everyone = [r for r in self.all_rows(table, *columns) if newest < r["age"] <= oldest]
-        if not everyone:
+        supplied = self.world.supplied(table)
+        if table != "renewals" and (not supplied or not supplied.issuperset(columns)):
+            raise NotKnown(table, columns)
+        if not any(newest < age <= oldest for age in self.world.ages(table, self.as_of)):
             raise NotKnown(table, newest, oldest)
-        return [row for row in everyone if row["account_id"] == self.account_id]
+        mine = self.world.past(table, self.as_of).get(self.account_id, [])
+        return [row for row in mine if newest < row["age"] <= oldest]
 
     @property
     def is_customer(self) -> bool:
@@ -180,12 +243,8 @@ class Account:
 
     def peers(self) -> list[Account]:
         """The customers of the same industry on the same morning, itself included."""
-        return [
-            replace(self, account_id=other["account_id"], observation=other)
-            for other in self.observations
-            if other["as_of"] == self.as_of
-            and other["industry"] == self.observation["industry"] is not None
-        ]
+        alike = self.observations[self.as_of, self.observation["industry"]]
+        return [replace(self, account_id=other["account_id"], observation=other) for other in alike]
 
     def in_force(self, days_ago: int, *columns: str) -> list[Row]:
         """Subscription rows in force at the end of the day before, so many days ago."""
@@ -240,10 +299,13 @@ def same_before(account: Account, name: str, days: int):
 
 def value(account: Account, name: str):
     """One feature of one account, None where missing."""
-    try:
-        return FEATURES[name](account)
-    except NotKnown:
-        return None
+    key = name, account.account_id, account.as_of
+    if key not in account.world.seen:
+        try:
+            account.world.seen[key] = FEATURES[name](account)
+        except NotKnown:
+            account.world.seen[key] = None
+    return account.world.seen[key]
 
 
 # frequency
@@ -281,11 +343,9 @@ def days_since_use(a):
 
 @defines("longest_gap_91d")
 def longest_gap(a, days):
-    ages = sorted({row["age"] for row in a.rows("usage")})
-    if not ages:
-        return None
-    used_or_edge = [0] + [age for age in ages if age < days] + [days] * (ages[-1] >= days)
-    return max(b - c for c, b in zip(used_or_edge, used_or_edge[1:], strict=False))
+    used = sorted({row["age"] for row in a.window("usage", 0, days)})
+    gaps = [age - newer for newer, age in zip([0, *used], used, strict=False)]
+    return max([min(days, a.observation["days_observed"]) - max(used, default=0), *gaps])
 
 
 for block in range(1, 7):
@@ -400,31 +460,11 @@ def busiest_user_share(a):
 # depth
 
 
-def key_features(world: World):
-    """The catalogue's key features."""
-    return {row["feature"] for row in world.tables["product_features"] if row["is_key"]}
-
-
-def key_features_used_before(a):
-    """How many features anyone had used, as known with the newest of the account's last 28 days."""
-
-    def told(row, known, replaced):
-        """The days on which something became known of an event, before the morning."""
-        days = {known.date(), replaced.date()} if replaced else {known.date()}
-        return {day for day in days if day < a.as_of} if len(days) > 1 or not replaced else set()
-
-    facts = [
-        (row, occurred.date(), known.date(), told(row, known, replaced))
-        for row, occurred, known, replaced in a.world.facts["usage"]
-    ]
-    there = {(row["feature"], row["occurred"].date()) for row in a.window("usage", 0, 28)}
-    newest = max(
-        day
-        for row, occurred, _, days in facts
-        if row["account_id"] == a.account_id and (row["feature"], occurred) in there
-        for day in days
-    )
-    return len({row["feature"] for row, _, known, days in facts if days and known <= newest})
+def key_features_by_day(a, days):
+    """The features used on each of the last `days`, and the key features as known of that day."""
+    used = {(row["feature"], row["occurred"].date()) for row in a.window("usage", 0, days)}
+    told = a.world.told(a.account_id, a.as_of)
+    return [(feature, a.world.keys_on(told[feature, day])) for feature, day in used]
 
 
 @defines("features_used_28d", "features_used_91d")
@@ -434,17 +474,16 @@ def features_used(a, days):
 
 @defines("key_features_used_28d", "key_features_used_91d")
 def key_features_used(a, days):
-    used = {row["feature"] for row in a.window("usage", 0, days)}
-    return len(used & key_features(a.world) if "product_features" in a.world.tables else used)
+    used = key_features_by_day(a, days)
+    return len({feature for feature, keys in used if feature in keys})
 
 
 @defines("key_feature_share_28d")
 def key_feature_share(a):
-    used = key_features_used(a, 28)
-    if used == 0:
-        return 0
-    catalogue = "product_features" in a.world.tables
-    return used / (len(key_features(a.world)) if catalogue else key_features_used_before(a))
+    """Of as many key features as there were when the last of those used was."""
+    used = [(feature, len(keys)) for feature, keys in key_features_by_day(a, 28) if feature in keys]
+    most = max((there for _, there in used), default=0)
+    return ratio(len({feature for feature, _ in used}), most) or 0
 
 
 @defines("events_per_user_28d")
@@ -731,6 +770,8 @@ def late_touchpoints(a):
 @defines("active_users_28d_in_industry")
 def active_users_in_industry(a):
     """Between 0 for the least and 1 for the most; equals share the lower rank."""
+    if a.observation["industry"] is None:
+        return None
     peers = [value(peer, "active_users_28d") for peer in a.peers()]
     own = value(a, "active_users_28d")
     peers = [users for users in peers if users is not None]
@@ -739,11 +780,14 @@ def active_users_in_industry(a):
     return sum(users < own for users in peers) / (len(peers) - 1)
 
 
-def features(world: World, observations: list[Row]) -> pd.DataFrame:
+def features(world: World) -> pd.DataFrame:
     """Every feature of every observation, on the index (account_id, as_of)."""
+    groups: dict[tuple, list[Row]] = {}
+    for observation in world.observations:
+        groups.setdefault((observation["as_of"], observation["industry"]), []).append(observation)
     rows = []
-    for observation in observations:
+    for observation in world.observations:
         index = {name: observation[name] for name in ("account_id", "as_of")}
-        account = Account(world, *index.values(), observation, observations)
+        account = Account(world, *index.values(), observation, groups)
         rows.append(index | {name: value(account, name) for name in FEATURES})
     return pd.DataFrame(rows).set_index(["account_id", "as_of"]).astype(float)

@@ -19,30 +19,30 @@ COLUMNS = {
         ("sum(spend)", "no column `spend`"),
         ("sum(account_id)", "no column"),
         ("sum(t.events)", "not in the language"),
-        ("now()", "outside of an aggregate"),
+        ("now()", "no function now"),
         ("count(*) FILTER (WHERE age < now())", "no function"),
         ("count(*) FILTER (WHERE age < current_date)", "not in the language"),
         ("count(*) FILTER (WHERE opened_at < '2025-01-01')", "is a date"),
         ("count(*) FILTER (WHERE resolved_at < opened_at)", "is a date"),
         ("count(resolved_at)", "is a date"),
-        ("sum(events * random())", "not in the language"),
-        ("first(events)", "not in the language"),
-        ("last(events)", "not in the language"),
-        ("any_value(events)", "not in the language"),
-        ("arg_max(events, age)", "not in the language"),
-        ("string_agg(user_id)", "not in the language"),
-        ("list(events)", "not in the language"),
-        ("median(events)", "not in the language"),
+        ("sum(events * random())", "no function random"),
+        ("first(events)", "no function first"),
+        ("last(events)", "no function last"),
+        ("any_value(events)", "no function any_value"),
+        ("arg_max(events, age)", "no function arg_max"),
+        ("string_agg(user_id)", "no function string_agg"),
+        ("list(events)", "no function list"),
+        ("median(events)", "no function median"),
         ("max(age, 3)", "not in the language"),
         ("max(age, 3) FILTER (WHERE age < 9)", "not in the language"),
         ("sum(events ORDER BY age)", "not in the language"),
         ("sum(DISTINCT events)", "not in the language"),
-        ("sum(events) OVER ()", "not in the language"),
+        ("sum(events) OVER ()", "no function OVER"),
         ("(SELECT max(events) FROM usage)", "not in the language"),
         ("count(*) FILTER (WHERE age IN (SELECT 1))", "not in the language"),
         ("sum(events::INTEGER)", "not in the language"),
         ("count(*) FILTER (WHERE priority LIKE 'u%')", "not in the language"),
-        ("count(*); DROP TABLE observed", "not one expression"),
+        ("count(*); DROP TABLE observed", "`;` is not in the language"),
         ("sum(events", "cannot be read"),
         ("events", "outside of an aggregate"),
         ("sum(sum(events))", "inside of another aggregate"),
@@ -66,8 +66,7 @@ def test_what_is_not_allowed_is_refused_with_what_is(text, reason):
         over_rows(text, COLUMNS, "bad_feature")
     message = str(refused.value)
     assert message.startswith("bad_feature: ") and reason in message
-    if "one expression" not in message and "cannot be read" not in message:
-        assert "Allowed are the columns age, events" in message and "latest(column)" in message
+    assert "Allowed are the columns age, events" in message and "latest(column)" in message
 
 
 @pytest.mark.parametrize(
@@ -75,11 +74,11 @@ def test_what_is_not_allowed_is_refused_with_what_is(text, reason):
     [
         ("sum(events_28d)", "aggregates rows"),
         ("ago(events_28d)", "ago takes"),
-        ("ago(events_28d, 0)", "above 0"),
+        ("ago(events_28d, 0)", "from 1 to 36500"),
         ("ago(events_28d / 2, 28)", "ago takes"),
         ("since(due_date)", "no function since"),
-        ("random()", "not in the language"),
-        ("row_number() OVER ()", "not in the language"),
+        ("random()", "no function random"),
+        ("row_number() OVER ()", "no function row_number"),
     ],
 )
 def test_a_derived_feature_is_scalar(text, reason):

@@ -6,8 +6,8 @@ import duckdb
 import pandas as pd
 import pytest
 
+from features.asked import ObservedTwice
 from features.feature import (
-    ObservedTwice,
     build,
     derived,
     dictionary,
@@ -18,7 +18,7 @@ from features.feature import (
     signs,
 )
 from features.language import Refused
-from features.publication import sha256
+from features.publication import manifest, read_frame
 from tests.features.test_facts import built
 from tests.features.worked import features
 from tests.worlds import table
@@ -336,10 +336,10 @@ def test_the_file_is_sorted_and_the_same_on_one_thread_or_two(tmp_path: Path):
     for threads in (1, 2):
         with duckdb.connect(config={"threads": threads}) as con:
             mixed = observations.sample(frac=1, random_state=threads)
-            build(con, mixed, facts, None, tmp_path / f"{threads}.parquet", MINE)
-            hashes.append(sha256(tmp_path / f"{threads}.parquet"))
+            build(con, mixed, facts, None, tmp_path / f"{threads}", MINE)
+            hashes.append(manifest(tmp_path / f"{threads}"))
     assert hashes[0] == hashes[1]
-    stored = pd.read_parquet(tmp_path / "1.parquet")
+    stored = read_frame(tmp_path / "1")
     assert stored[["as_of", "account_id"]].apply(tuple, axis=1).is_monotonic_increasing
     assert set(stored.dtypes.drop(["account_id", "as_of"]).astype(str)) == {"float64"}
 
@@ -411,3 +411,33 @@ def test_a_declaration_that_cannot_be_kept_is_refused():
         def newest_gap():
             """Something else of the same name."""
             return "max(gap)"
+
+
+@pytest.mark.parametrize(
+    ("declared", "reason"),
+    [
+        ({"absent": float("nan")}, "absent=nan is no number"),
+        ({"absent": float("inf")}, "absent=inf is no number"),
+        ({"absent": "0 END, (SELECT 1)"}, "is no number"),
+        ({"absent": True}, "absent=True is no number"),
+        ({"sign": 7}, "sign=7 is none of"),
+        ({"days": ['1"x']}, "is no name for a column"),
+        ({"weeks": [1]}, "each axis is an argument"),
+    ],
+)
+def test_what_a_declaration_states_beside_its_expression_is_checked_too(declared, reason):
+    def counted(days=1):
+        """Rows."""
+        return "count(*)"
+
+    with pytest.raises(Refused, match=reason):
+        feature("nps", **declared)(counted)
+
+
+def test_a_docstring_that_names_what_is_no_axis_is_refused():
+    def counted():
+        """Rows of the last {days} days."""
+        return "count(*)"
+
+    with pytest.raises(Refused, match="names 'days', which is no axis"):
+        feature("nps")(counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
 
 import duckdb
 import numpy as np
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 from features.publication import (
     manifest,
     published,
+    read_frame,
     safe,
     sha256,
     write_csv,
     write_frame,
     write_parquet,
+    write_parts,
 )
 
 ROWS = "SELECT i % 97 AS a, md5(CAST(i AS VARCHAR)) AS b, i FROM range(300000) AS t(i)"
@@ -44,6 +47,65 @@ def test_a_frame_is_written_sorted_and_without_its_index(tmp_path):
         (1, None),
         (2, "x"),
     ]
+
+
+DAYS = "SELECT DATE '2025-01-30' + CAST(i % 35 AS INTEGER) AS day, i FROM range(7000) AS t(i)"
+LAST = date(2025, 3, 5)
+
+
+def test_a_part_holds_the_rows_of_its_days_sorted_and_only_parts_with_rows_are_written(tmp_path):
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE days AS {DAYS} WHERE i % 35 <> 33")
+        written = write_parts(con, "days", tmp_path / "out", "day", LAST, ["i"])
+        days = ["2025-03-01", "2025-03-02", "2025-03-03", "2025-03-05"]
+        assert written == ["2025-01", "2025-02", *days], "the fifth lies in the first week"
+        assert sorted(manifest(tmp_path / "out")) == [f"{name}.parquet" for name in written]
+        for name in written:
+            rows = f"SELECT * FROM days WHERE strftime(day, '%Y-%m-%d') LIKE '{name}%' ORDER BY i"
+            kept = f"FROM '{tmp_path}/out/{name}.parquet'"
+            assert con.execute(kept).fetchall() == con.execute(rows).fetchall()
+
+
+def test_parts_asked_for_alone_are_those_of_all_byte_by_byte(tmp_path):
+    with duckdb.connect() as con:
+        con.execute(f"CREATE VIEW days AS {DAYS}")
+        every = write_parts(con, "days", tmp_path / "every", "day", LAST, ["i"])
+        asked = {"2025-02", "2025-03-02", "2025-04-01"}
+        some = write_parts(con, "days", tmp_path / "some", "day", LAST, ["i"], only=asked)
+    assert some == ["2025-02", "2025-03-02"] and set(some) < set(every)
+    assert manifest(tmp_path / "some").items() < manifest(tmp_path / "every").items()
+
+
+def test_a_day_that_is_no_column_of_the_parts_may_still_part_their_rows(tmp_path):
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE days AS {DAYS}")
+        late = "CAST(day + INTERVAL 2 DAY AS DATE)"
+        write_parts(con, "days", tmp_path / "out", late, date(2025, 3, 7), ["i"], ["i"])
+        written = con.sql(f"FROM '{tmp_path}/out/2025-03-01.parquet'")
+        assert written.columns == ["i"] and written.fetchall()[0] == (28,)
+
+
+def test_of_no_rows_no_part_is_written(tmp_path):
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE days AS {DAYS} LIMIT 0")
+        assert write_parts(con, "days", tmp_path / "out", "day", LAST, ["i"]) == []
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_folder_of_files_reads_as_one_frame_in_the_order_of_their_names(tmp_path):
+    for name in ("2025-03-02", "2025-02", "2025-03-01"):
+        frame = pd.DataFrame({"part": name, "i": range(3000), "day": pd.Timestamp("2025-03-01")})
+        write_frame(frame, tmp_path / f"{name}.parquet", ["i"])
+    (tmp_path / "notes.json").write_text("{}")
+    read = read_frame(tmp_path)
+    assert read["part"].drop_duplicates().tolist() == ["2025-02", "2025-03-01", "2025-03-02"]
+    assert read["i"].tolist() == [*range(3000)] * 3 and list(read.index) == [*range(9000)]
+    pd.testing.assert_frame_equal(read[:3000], read_frame(tmp_path / "2025-02.parquet"))
+
+
+def test_a_folder_without_files_cannot_be_read_and_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} holds no Parquet file"):
+        read_frame(tmp_path)
 
 
 def test_a_published_folder_replaces_the_old_one_as_a_whole(tmp_path):

@@ -24,8 +24,8 @@ def visible(facts: Path, name: str, morning: str, columns: str) -> list[tuple]:
     """What a rollup says on a morning, sorted."""
     with duckdb.connect() as con:
         return con.execute(
-            f"SELECT {columns} FROM read_parquet('{facts}/{name}.parquet') "
-            f"WHERE occurred_at < DATE '{morning}' AND known_at < DATE '{morning}' "
+            f"SELECT {columns} FROM read_parquet('{facts}/{name}/*.parquet') "
+            f"WHERE day < DATE '{morning}' AND known_at < DATE '{morning}' "
             f"AND (replaced_at IS NULL OR replaced_at >= DATE '{morning}') ORDER BY ALL"
         ).fetchall()
 
@@ -73,49 +73,11 @@ def test_the_department_of_a_day_is_the_last_by_name_as_known(facts):
     assert all(user is not None for user, _ in after), "events of nobody are the account's"
 
 
-def test_without_a_catalogue_features_count_as_far_as_they_were_known(facts):
-    columns = "feature, is_key, key_features"
-    assert visible(facts, "feature_days", "2025-02-03", columns) == [("reports", True, 1)]
-    late = visible(facts, "feature_days", "2025-02-05", columns)
-    assert ("billing", True, 2) in late
-
-
-def test_a_catalogue_says_what_is_key_and_what_it_does_not_name_is_not(tmp_path):
-    catalogue = table("""
-        feature  is_key
-        billing  true
-        exports  true
-        search   false
-    """)
-    facts = built(tmp_path, usage=USAGE, product_features=catalogue)
-    assert visible(facts, "feature_days", "2025-02-05", "feature, is_key, key_features") == [
-        ("billing", True, 2),
-        ("reports", False, 2),
-    ]
-
-
-def test_a_version_of_the_catalogue_is_unknown_until_it_is_recorded(tmp_path):
-    catalogue = table("""
-        feature  is_key  recorded_at
-        billing  false   2025-01-01
-        billing  true    2025-02-10   <- later than every state
-        reports  true    2025-02-01   <- on the day of the first states
-        exports  true    -            <- of no known day: always so
-    """)
-    facts = built(tmp_path, usage=USAGE, product_features=catalogue)
-    columns = "feature, is_key, key_features"
-    for morning in ("2025-02-05", "2025-03-01"):
-        assert visible(facts, "feature_days", morning, columns)[:2] == [
-            ("billing", False, 2),
-            ("reports", True, 2),
-        ]
-
-
 def test_without_user_ids_there_are_no_people(tmp_path):
     facts = built(tmp_path, usage=USAGE.drop(columns=["user_id", "minutes"]))
     assert not (facts / "user_days.parquet").exists()
     days = visible(facts, "account_days", "2025-02-02", "COLUMNS(* EXCLUDE (known_at))")
-    assert len(days) == 1 and len(days[0]) == 5, "account, day, events, occurred, replaced"
+    assert len(days) == 1 and len(days[0]) == 4, "account, day, events, replaced"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from features.stored import relation
 from features.tables import BadInput, Finding
 from pipeline.ingest import ingest
 
@@ -78,5 +79,5 @@ class Company:
         return refused.value.findings
 
     def rows(self, table: str) -> list[dict]:
-        path = self.out / f"{table}.parquet"
-        return duckdb.sql(f"FROM '{path}'").df().astype(object).to_dict("records")
+        rows = duckdb.sql(f"FROM {relation(self.out, table)} ORDER BY ALL").df()
+        return rows.astype(object).to_dict("records")

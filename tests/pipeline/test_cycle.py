@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date, timedelta
 
 import duckdb
@@ -88,11 +89,14 @@ def test_if_no_account_has_features_that_is_an_error_and_no_cycle(here, end, mon
 def test_a_stale_feed_of_usage_is_refused_by_name(company, end, tmp_path):
     stale = company.copy(tmp_path / "stale")
     with stale.inside(), duckdb.connect() as con:
-        usage = files.FACTS / "account_days.parquet"
-        whole = con.read_parquet(str(usage)).df()
-        kept = whole[whole["occurred_at"] < pd.Timestamp(end - timedelta(days=42))]
+        usage = files.FACTS / "account_days"
+        whole = read_frame(usage)
+        shutil.rmtree(usage)
+        usage.mkdir()
+        kept = whole[whole["day"] < pd.Timestamp(end - timedelta(days=42))]
         con.register("kept", kept)
-        write_parquet(con, "SELECT * FROM kept", usage, ("account_id", "occurred_at"))
+        part = usage / f"{kept['day'].max():%Y-%m}.parquet"
+        write_parquet(con, "SELECT * FROM kept", part, ("account_id", "day"))
         with pytest.raises(StaleTable, match="usage ends 43 days before"):
             cycle.score(load(), end, 30)
 

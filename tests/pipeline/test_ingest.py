@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy
 
-from features.publication import manifest
+from features.publication import manifest, sha256
 from features.tables import BadInput
 from tests.pipeline.exports import DATA_FROM, Company
 
@@ -49,6 +49,34 @@ def test_right_exports_arrive_typed_sorted_and_with_the_supplied_columns_only(co
     ]
     ticket = duckdb.sql(f"FROM '{company.out}/tickets.parquet'").fetchall()[0]
     assert ticket[0] == "t1" and ticket[3] is None and ticket[5] is True
+
+
+def test_usage_arrives_in_parts_by_the_day_it_became_known_each_with_its_hash(company):
+    late = "account_id,occurred_at,feature,event_id,recorded_at\n"
+    late += "acme,2024-06-01T08:30:00Z,reports,e1,\nacme,2024-06-01,reports,e2,2024-12-03\n"
+    company.csv("usage", late + "bolt,2024-12-31 01:00:00+02:00,billing,e3,\n")
+    company.ingest()
+    usage = json.loads((company.out / "source.json").read_text())["tables"]["usage"]
+    assert usage["rows"] == 3
+    assert list(usage["parts"]) == ["2024-06", "2024-12-w1", "2024-12-30"]
+    for name, sha in usage["parts"].items():
+        assert sha256(company.out / "usage" / f"{name}.parquet") == sha
+
+
+def test_what_does_not_fit_into_memory_is_laid_down_and_the_bytes_are_the_same(
+    company, monkeypatch
+):
+    company.sql(
+        "usage",
+        "SELECT account_id, TIMESTAMP '2024-01-01' + to_hours(i % 8000) AS occurred_at, feature, "
+        "md5(CAST(i AS VARCHAR)) AS event_id FROM raw_usage, range(350000) AS t(i) "
+        "WHERE event_id = 'e1'",
+    )
+    company.ingest()
+    first = manifest(company.out)
+    monkeypatch.setattr("pipeline.ingest.SHARE", "50MB")
+    company.ingest()
+    assert manifest(company.out) == first
 
 
 def test_instants_with_an_offset_become_utc(company):
@@ -408,5 +436,5 @@ def test_a_database_view_that_fails_is_a_fault(company, tmp_path):
 def test_an_optional_table_or_column_may_be_missing_and_is_then_not_written(company):
     (company.source / "usage.sql").unlink()
     company.ingest()
-    assert not (company.out / "usage.parquet").exists()
+    assert not (company.out / "usage").exists()
     assert "notice_at" not in company.rows("subscriptions")[0]

@@ -116,13 +116,23 @@ def test_it_is_written_for_programs_and_as_a_page_the_same_each_time(company, tm
     assert json.loads((tmp_path / "one" / "data.json").read_text()) == data_report(company.out)
 
 
+def test_of_a_table_in_parts_the_rows_and_days_of_all_parts_count(report):
+    usage = _table(report, "usage")
+    assert (usage["rows"], usage["first"], usage["last"]) == (2, "2024-06-01", "2024-06-01")
+    assert usage["beyond_data_until"] == 1 and usage["rows_by_month"]["2024-06"] == 1
+
+
 def test_tables_without_rows_or_days_are_reported_all_the_same(tmp_path):
     company = Company(tmp_path)
+    company.csv("usage", "account_id,occurred_at,feature,minutes\n")
     company.csv("nps", "response_id,account_id,occurred_at,score\n")
     company.csv("product_features", "feature\nreports\n")
     company.sql("product_features", "SELECT * FROM raw_product_features")
     company.ingest()
     report = data_report(company.out)
-    assert _table(report, "nps")["rows"] == 0 and _table(report, "nps")["last"] is None
+    for name in ("nps", "usage"):
+        assert _table(report, name)["rows"] == 0 and _table(report, name)["last"] is None
+    lacking = {missing["column"] for missing in report["missing"] if missing["table"] == "usage"}
+    assert "user_id" in lacking and "minutes" not in lacking
     assert "first" not in _table(report, "product_features")
     assert "product_features" in render_html(report) and "product_features" in render_text(report)

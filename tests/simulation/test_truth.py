@@ -102,7 +102,8 @@ def test_without_its_causes_churn_and_expansion_are_the_same_for_all():
 
 def test_the_tables_tell_of_every_settled_renewal_what_really_happened(raw, tables, tmp_path):
     until, settled = date(2025, 7, 1), "2025-05-15"
-    build_facts(tables, tmp_path / "facts", ["country", "industry"])
+    with duckdb.connect() as con:
+        build_facts(con, tables, tmp_path / "facts", ["country", "industry"])
     with duckdb.connect() as con:
         derived = contracts.renewals(con, tmp_path / "facts", [until], grace=30, until_days=0).df()
     derived = derived.astype({"due_date": "datetime64[s]"})

@@ -1,0 +1,52 @@
+"""Where the engine works: a database of its own beside the caller's, seen by all its cursors.
+
+Nothing that is made on the way can clash with a name of the caller's, two builds do not meet, and
+files that do not depend on each other are written side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import duckdb
+
+TAKEN_OVER = ("threads", "memory_limit", "temp_directory", "TimeZone")
+
+Job = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+@contextmanager
+def workshop(con: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection to work on, with the settings of `con`; on Spark a cursor of it."""
+    if not isinstance(con, duckdb.DuckDBPyConnection):
+        with con.cursor() as work:
+            yield work
+        return
+    with duckdb.connect() as work:
+        for name in TAKEN_OVER:
+            ((value,),) = con.execute(f"SELECT current_setting('{name}')").fetchall()
+            if value is not None:
+                work.execute(f"SET {name} = '{value}'")
+        yield work
+
+
+def side_by_side(work: duckdb.DuckDBPyConnection, jobs: Sequence[Job]) -> None:
+    """Do jobs that only read tables of the connection and write files, as many as it has threads.
+
+    What is written depends on the rows written, not on what a table holds beside them: a column
+    that cannot be missing, as DuckDB knows from its statistics, is stored otherwise than one that
+    merely is not. So it goes without them here.
+    """
+    if not isinstance(work, duckdb.DuckDBPyConnection):
+        for job in jobs:
+            job(work)
+        return
+    ((threads,),) = work.execute("SELECT current_setting('threads')").fetchall()
+    work.execute("SET disabled_optimizers = 'statistics_propagation'")
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda job: job(work.cursor()), jobs))
+    finally:
+        work.execute("RESET disabled_optimizers")

@@ -1,0 +1,122 @@
+"""What grew day by day is what is built at once, to the byte, and only what is new is made."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from features import contracts, observations
+from features.facts import build_facts
+from features.feature import build
+from features.publication import manifest
+from tests.features.laws import GRACE, HORIZON, company, instants, known
+from tests.features.worked import write_tables
+
+STATIC = ["country", "industry"]
+DAYS = ["2025-02-26", "2025-02-27", "2025-03-04", "2025-03-05", "2025-04-02"]
+MORNINGS = [date(2024, 12, 1), date(2025, 1, 1), date(2025, 2, 1), date(2025, 3, 1)]
+
+
+def world(versions: bool):
+    """A company; its usage without versions is what stands today, on the day it happened."""
+    tables = dict(company(2).tables)
+    if not versions:
+        usage = tables["usage"].sort_values("recorded_at").drop_duplicates("event_id", keep="last")
+        tables["usage"] = usage.drop(columns=["recorded_at", "event_id"])
+    return tables
+
+
+def by(tables, day: str):
+    """The rows of every table that were known before a day."""
+    return {
+        name: rows[known(name, rows) < pd.Timestamp(day)] if name != "product_features" else rows
+        for name, rows in tables.items()
+    }
+
+
+def built(folder: Path, tables, facts: Path, features: Path, mornings) -> None:
+    """Bring facts and features up to date with some tables."""
+    folder.mkdir()
+    write_tables(folder, tables)
+    with duckdb.connect(config={"threads": 1}) as con:
+        build_facts(con, folder, facts, STATIC)
+        past = contracts.past_renewals(con, facts, mornings, grace=GRACE).df()
+        observed = observations.observe(
+            con, facts, mornings=mornings, grace=GRACE, horizon=HORIZON,
+            data_from=date(2024, 1, 1), static=STATIC,
+        )  # fmt: skip
+        build(con, observed, facts, past.rename(columns={"by": "as_of"}), features)
+
+
+def inodes(folder: Path) -> dict[str, int]:
+    """Which files these are: one that was made again is another."""
+    return {
+        path.relative_to(folder).as_posix(): os.stat(path).st_ino
+        for path in folder.rglob("*.parquet")
+        if path.stem != "product_features"  # small, and made each time
+    }
+
+
+@pytest.mark.parametrize("versions", [True, False])
+def test_what_grew_day_by_day_is_what_is_built_at_once(versions, tmp_path):
+    tables, facts, features = world(versions), tmp_path / "facts", tmp_path / "features"
+    for day in DAYS:
+        mornings = [morning for morning in MORNINGS if str(morning) <= day]
+        built(tmp_path / day, by(tables, day), facts, features, mornings)
+    last = by(tables, DAYS[-1])
+    built(tmp_path / "once", last, tmp_path / "facts once", tmp_path / "features once", MORNINGS)
+    assert manifest(facts) == manifest(tmp_path / "facts once")
+    assert manifest(features) == manifest(tmp_path / "features once")
+
+
+def test_a_new_day_makes_its_own_files_and_no_others(tmp_path):
+    tables, facts, features = world(versions=False), tmp_path / "facts", tmp_path / "features"
+    built(tmp_path / "a", by(tables, "2025-03-05"), facts, features, MORNINGS[:3])
+    before = inodes(facts), inodes(features)
+    built(tmp_path / "b", by(tables, "2025-03-06"), facts, features, MORNINGS)
+    new = {file for file, inode in inodes(facts).items() if before[0].get(file) != inode}
+    usage = {file for file in new if "/" in file}
+    assert {"account_days/2025-03-05.parquet", "feature_days/2025-03-05.parquet"} <= usage
+    assert {file.partition("/")[2] for file in usage} == {"2025-03-05.parquet"}
+    made = {file for file, inode in inodes(features).items() if before[1].get(file) != inode}
+    assert made == {"2025-03-01.parquet"}
+
+
+def test_a_correction_makes_the_days_it_touches_and_the_mornings_after_it_was_known(tmp_path):
+    tables, facts, features = world(versions=True), tmp_path / "facts", tmp_path / "features"
+    until = by(tables, "2025-03-05")
+    built(tmp_path / "a", until, facts, features, MORNINGS)
+    before = inodes(facts), inodes(features)
+    usage = until["usage"]
+    old = usage[instants(usage["occurred_at"]).between("2024-11-05", "2024-11-25")].iloc[[0]]
+    corrected = old.assign(count="999", recorded_at="2025-01-15T00:00:00")
+    more = {**until, "usage": pd.concat([usage, corrected])}
+    built(tmp_path / "b", more, facts, features, MORNINGS)
+    touched = {file for file, inode in inodes(facts).items() if before[0].get(file) != inode}
+    days = {file.partition("/")[2] for file in touched if "/" in file}
+    assert "2024-11.parquet" in days, "the day that was corrected"
+    assert days <= {f"{month}.parquet" for month in ("2024-11", "2024-12", "2025-01")}
+    made = {file for file, inode in inodes(features).items() if before[1].get(file) != inode}
+    assert made == {"2025-02-01.parquet", "2025-03-01.parquet"}
+    built(tmp_path / "once", more, tmp_path / "facts once", tmp_path / "features once", MORNINGS)
+    assert manifest(facts) == manifest(tmp_path / "facts once")
+    assert manifest(features) == manifest(tmp_path / "features once")
+
+
+def test_what_other_code_has_made_is_made_again(tmp_path, monkeypatch):
+    tables, facts, features = world(versions=False), tmp_path / "facts", tmp_path / "features"
+    until = by(tables, "2025-03-05")
+    built(tmp_path / "a", until, facts, features, MORNINGS)
+    same, before = inodes(facts), inodes(features)
+    built(tmp_path / "b", until, facts, features, MORNINGS)
+    assert (inodes(facts), inodes(features)) == (same, before), "nothing new, nothing made"
+    monkeypatch.setattr("features.facts.made_by", lambda *modules: "other code")
+    monkeypatch.setattr("features.reuse.made_by", lambda *modules: "other code")
+    built(tmp_path / "c", until, facts, features, MORNINGS)
+    assert not set(same.values()) & set(inodes(facts).values())
+    assert not set(before.values()) & set(inodes(features).values())

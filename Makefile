@@ -1,12 +1,14 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+SIZES ?= 1e6 1e7
+ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_COMPILE_BYTECODE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: run test lint bench clean lock
+.PHONY: run test lint bench bench-features clean lock
 
 run: .venv/core ## reproduce the pipeline on the sample company and say where the report is
 	@$(BIN)/dvc repro
@@ -23,6 +25,9 @@ lint: .venv/dev ## style, types of the public API, and who may import whom
 
 bench: .venv/dev ## wall time of the whole pipeline and of its no-op (see benchmarks/README.md)
 	$(BIN)/python -m benchmarks.pipeline
+
+bench-features: .venv/dev ## the feature engine against a scan, a naive join and pandas (SIZES="1e6 1e7 1e8", ARGS=--sparse)
+	$(BIN)/python -m benchmarks.features --events $(SIZES) --pandas $(ARGS)
 
 clean: ## what `make run` and `make test` have made, the environment included
 	rm -rf .venv data artifacts reports runs mlflow.db mlartifacts .dvc/cache .dvc/tmp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,7 @@ from features.asked import Asked
 from features.definition import Aggregate, Definition, order
 from features.expression import Need
 from features.facts import KEYS, READABLE, supplied
-from features.loading import MOMENTS, load, nearest
+from features.loading import MOMENTS, days_of, load, nearest
 from features.parts import names, quoted, reaching, source
 from features.passes import (
     Answers,
@@ -32,6 +33,7 @@ from features.passes import (
 from features.past import PAST, Table, calendar, past
 from features.rollups import ROLLUPS
 from features.window import Window, ages
+from features.workshop import Job, side_by_side
 
 SAME_DAYS = {"feature_days": "account_days"}
 """Rollups with a row of any account on exactly the days of a smaller one."""
@@ -62,49 +64,60 @@ def answer(
     found = passes(plan, columns)
     for batch in asked.batches(runs):
         _observe(work, batch)
-        tables = _tables(work, facts, columns, found, batch)
+        tables, loads = _tables(facts, columns, found, batch)
+        side_by_side(work, loads)
+        side_by_side(work, [_made(bits, sql) for bits, sql in _bits(found, tables).items()])
+        side_by_side(
+            work,
+            [
+                _made(key.relation, _rows(key, group, tables[key.table], asked.shared(batch)))
+                for key, group in found.items()
+                if key.sort != "newest"
+            ]
+            + [
+                _made(f'"cover {name}"', _cover(facts, tables[name], windows, agos, batch))
+                for name, (windows, agos) in covers(found).items()
+            ],
+        )
         for key, group in found.items():
-            rows = _rows(work, key, group, tables[key.table], found, asked.shared(batch), facts)
-            work.execute(f"CREATE OR REPLACE TEMP TABLE {key.relation} AS {rows}")
-        outages = set()
-        for name, (windows, agos) in covers(found).items():
-            rows = _cover(facts, tables[name], windows, agos, batch)
-            work.execute(f'CREATE OR REPLACE TEMP TABLE "cover {name}" AS {rows}')
-            for ago in agos:
-                quiet = _quiet(work, name, windows, ago)
-                outages |= {(name, ago, window) for window in quiet}
-        told = Answers(found, asked.columns, outages)
+            if key.sort == "newest":
+                _newest(work, key, group, facts)
+        told = Answers(found, asked.columns, _outages(work, found))
         for d in ranked(plan):
-            work.execute(f"CREATE OR REPLACE TEMP TABLE {relation(d)} AS {rank(d, told)}")
-        sql = joined(chosen, plan, told)
-        work.execute(f"CREATE OR REPLACE TABLE answered AS {sql}")
+            _made(relation(d), rank(d, told))(work)
+        _made("answered", joined(chosen, plan, told))(work)
         yield batch
+
+
+def _made(name: str, sql: str) -> Job:
+    """Create a table."""
+    return lambda cursor: cursor.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}")
 
 
 def _observe(work: duckdb.DuckDBPyConnection, batch: Sequence[date]) -> None:
     """Create the observations of some mornings, and the numbers of their accounts."""
     listed = ", ".join(f"DATE '{morning}'" for morning in batch)
     work.execute(
-        "CREATE OR REPLACE TEMP TABLE account_codes AS SELECT account_id, "
+        "CREATE OR REPLACE TABLE account_codes AS SELECT account_id, "
         "CAST(row_number() OVER (ORDER BY account_id) AS INTEGER) AS account "
         f"FROM (SELECT DISTINCT account_id FROM asked WHERE morning IN ({listed}))"
     )
     work.execute(
-        "CREATE OR REPLACE TEMP TABLE observed AS SELECT a.account, o.* FROM asked o "
+        "CREATE OR REPLACE TABLE observed AS SELECT a.account, o.* FROM asked o "
         f"JOIN account_codes a ON a.account_id = o.account_id WHERE o.morning IN ({listed}) "
         "ORDER BY o.morning, a.account"
     )
 
 
 def _tables(
-    work: duckdb.DuckDBPyConnection,
     facts: Path,
     columns: dict[str, frozenset[str]],
     found: dict[Pass, list[Aggregate]],
     batch: Sequence[date],
-) -> dict[str, Table]:
-    """The tables that the passes read; of the day rollups, what they need is loaded."""
-    tables = {}
+) -> tuple[dict[str, Table], list[Job]]:
+    """The tables that the passes read, and what is to be loaded of the day rollups for them."""
+    tables: dict[str, Table] = {}
+    loads: list[Job] = []
     furthest = 1
     for name, there in columns.items():
         mine = {key: group for key, group in found.items() if key.table == name}
@@ -125,36 +138,35 @@ def _tables(
         if any(need.kind in ("gap", "newest") for need in needs):
             used |= set(KEYS[name]) - {"account_id", "day"}
         units = {key.per for key in near if key.per}
-        sql = load(work, facts, name, used, units, nearest(batch, days))
-        tables[name] = Table(name, sql, there, daily=True)
-    work.execute(f"CREATE OR REPLACE TEMP TABLE calendar AS {calendar(furthest)}")
-    return tables
+        loads.append(partial(load, facts, name, used, units, nearest(batch, days)))
+        tables[name] = Table(name, days_of(name), there, daily=True)
+    return tables, [*loads, _made("calendar", calendar(furthest))]
 
 
-def _rows(
-    work: duckdb.DuckDBPyConnection,
-    key: Pass,
-    group: Sequence[Aggregate],
-    table: Table,
-    found: dict[Pass, list[Aggregate]],
-    shared: bool,
-    facts: Path,
-) -> str:
+def _bits(found: dict[Pass, list[Aggregate]], tables: dict[str, Table]) -> dict[str, str]:
+    """SQL of the bits of each kind of unit that passes over sets read, by the name of the table."""
+    found_bits = {}
+    for key in found:
+        if key.sort == "sets":
+            alike = [d for k in found if k[:3] == key[:3] for d in found[k]]
+            needs = {need for d in alike for need in d.inner.needs}
+            handed = "".join(f", {need.columns[0]} AS {need.sql}" for need in sorted(needs))
+            unit = f'"word {key.per}" AS word, "bit {key.per}" AS bit'
+            rows = f"SELECT *, {unit}{handed} FROM {tables[key.table].sql}"
+            found_bits[_bits_of(key)] = sets.bits(alike, rows)
+    return found_bits
+
+
+def _bits_of(key: Pass) -> str:
+    return f'"bits of {key.table} {key.per}"'
+
+
+def _rows(key: Pass, group: Sequence[Aggregate], table: Table, shared: bool) -> str:
     """SQL of the answers of a pass."""
     reach = bound(key, group)
-    if key.sort == "newest":
-        return _newest(work, key, group, facts)
     if key.sort == "sets":
-        alike = [d for k in found if k[:3] == key[:3] for d in found[k]]
-        bits = f'"bits of {key.table} {key.per}"'
-        needs = {need for d in alike for need in d.inner.needs}
-        handed = "".join(f", {need.columns[0]} AS {need.sql}" for need in sorted(needs))
-        unit = (
-            f'SELECT *, "word {key.per}" AS word, "bit {key.per}" AS bit{handed} FROM {table.sql}'
-        )
-        work.execute(f"CREATE OR REPLACE TEMP TABLE {bits} AS {sets.bits(alike, unit)}")
-        near = past(table._replace(sql=bits), (), key.ago, reach, shared, sets.columns(group))
-        return sets.answers(group, near)
+        bits = table._replace(sql=_bits_of(key))
+        return sets.answers(group, past(bits, (), key.ago, reach, shared, sets.columns(group)))
     if key.per is not None and table.daily:
         code = f'"code {key.per}"'
         needs = {need for d in group for need in d.inner.needs}
@@ -165,17 +177,18 @@ def _rows(
 
 def _newest(
     work: duckdb.DuckDBPyConnection, key: Pass, group: Sequence[Aggregate], facts: Path
-) -> str:
-    """SQL of the answers from all the past, for observations without a row in the near past."""
+) -> None:
+    """Answer from all the past, for the observations without a row in the near past."""
     near = key._replace(sort="rows", bounded=True).relation
-    work.execute(
-        f"CREATE OR REPLACE TEMP TABLE quiet AS SELECT o.* FROM observed o LEFT JOIN {near} n "
+    quiet = (
+        f"SELECT o.* FROM observed o LEFT JOIN {near} n "
         "ON n.account = o.account AND n.morning = o.morning WHERE n.account IS NULL"
     )
+    _made("quiet", quiet)(work)
     days = f"SELECT account_id, day AS occurred_at, {', '.join(MOMENTS)} FROM"
     history = Table(key.table, f"({days} {source(facts / key.table)})", frozenset())
     rows = past(history, (), key.ago, None, shared=False, observed="quiet")
-    return answers(key, group, rows)
+    _made(key.relation, answers(key, group, rows))(work)
 
 
 def _cover(
@@ -213,13 +226,28 @@ def _cover(
     )
 
 
-def _quiet(
-    work: duckdb.DuckDBPyConnection, table: str, windows: Sequence[Window], ago: int
-) -> list[Window]:
-    """The windows that are without any row on some morning."""
-    flags = ", ".join(f"bool_and(coalesce({flag(window)}, FALSE))" for window in windows)
+def _outages(
+    work: duckdb.DuckDBPyConnection, found: dict[Pass, list[Aggregate]]
+) -> set[tuple[str, int, Window]]:
+    """The windows of a table, so many days ago, that are without any row on some morning."""
+    asked = [
+        (name, ago, window)
+        for name, (windows, agos) in covers(found).items()
+        for ago in agos
+        for window in windows
+    ]
+    covered = {(key.table, key.ago): key.cover for key in found}
+    joins = " ".join(
+        f'LEFT JOIN "cover {name}" {alias} ON {alias}.asked = o.morning - {ago}'
+        for (name, ago), alias in covered.items()
+    )
+    flags = ", ".join(
+        f"bool_and(coalesce({covered[name, ago]}.{flag(window)}, FALSE))"
+        for name, ago, window in asked
+    )
+    if not asked:
+        return set()
     (full,) = work.execute(
-        f"SELECT {flags} FROM (SELECT DISTINCT morning - {ago} AS asked FROM observed) o "
-        f'LEFT JOIN "cover {table}" c ON c.asked = o.asked'
+        f"SELECT {flags} FROM (SELECT DISTINCT morning FROM observed) o {joins}"
     ).fetchall()
-    return [window for window, is_full in zip(windows, full, strict=True) if not is_full]
+    return {one for one, is_full in zip(asked, full, strict=True) if not is_full}

@@ -71,7 +71,7 @@ def ask(work: duckdb.DuckDBPyConnection, observations: Rows, past_renewals: Rows
     used = [name for name in OBSERVED if name in given]
     listed = "".join(f', "{name}" AS "observed {name}"' for name in used)
     work.execute(
-        "CREATE OR REPLACE TEMP TABLE asked AS "
+        "CREATE OR REPLACE TABLE asked AS "
         f"SELECT account_id, CAST(as_of AS DATE) AS morning{listed} FROM given"
     )
     twice = work.execute(
@@ -89,11 +89,11 @@ def ask(work: duckdb.DuckDBPyConnection, observations: Rows, past_renewals: Rows
 
 
 def _given(work: duckdb.DuckDBPyConnection, rows: Rows, name: str) -> list[str]:
-    """Give a frame, a relation or a Parquet file a name in the connection; its columns."""
+    """Make a frame, a relation or a Parquet file a table of that name; its columns."""
     if isinstance(rows, Path):
-        work.execute(
-            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM read_parquet({quoted(rows)})"
-        )
+        place = f"read_parquet({quoted(rows)})"
     else:
-        work.register(name, rows if isinstance(rows, pd.DataFrame) else rows.to_arrow_table())
+        place = f"{name}_rows"
+        work.register(place, rows if isinstance(rows, pd.DataFrame) else rows.to_arrow_table())
+    work.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {place}")
     return [row[0] for row in work.execute(f"DESCRIBE {name}").fetchall()]

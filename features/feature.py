@@ -50,7 +50,7 @@ from features.facts import READABLE
 from features.language import Refused
 from features.publication import published, write_frame, write_parquet
 from features.reuse import inputs, note, reuse
-from features.workshop import Job, side_by_side, workshop
+from features.workshop import Job, by_rows_alone, side_by_side, workshop
 
 
 def feature(
@@ -173,7 +173,8 @@ def build(
             new = reuse(of, out, folder)
             for batch in answer(work, asked, facts, chosen, new.values()):
                 files = [name for name, mornings in new.items() if mornings[0] in batch]
-                side_by_side(work, [_job(folder, name, new[name]) for name in files])
+                with by_rows_alone(work):
+                    side_by_side(work, [_job(folder, name, new[name]) for name in files])
             note(of, folder)
         return None
 

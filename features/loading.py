@@ -22,15 +22,20 @@ KEY = ("is_key", "key_features")
 MOMENTS = ("known_at", "replaced_at")
 
 
+def days_of(table: str) -> str:
+    """The SQL name of the table of a rollup's rows that was loaded."""
+    return f'"days of {table}"'
+
+
 def load(
-    work: duckdb.DuckDBPyConnection,
     facts: Path,
     table: str,
     columns: Collection[str],
     units: Collection[str],
     days: tuple[date | None, date],
-) -> str:
-    """Create the table of a rollup's rows of `days` (from, until), and say its name.
+    work: duckdb.DuckDBPyConnection,
+) -> None:
+    """Create the table of a rollup's rows of `days` (from, until).
 
     A row has `account`, occurred_at, known_at, replaced_at, the `columns`, and for each of the
     `units` its "code x", and its "word x" and "bit x" of a set (see features.sets).
@@ -49,10 +54,9 @@ def load(
         joins += _keyed(work, facts, rows)
         listed += ["coalesce(k.is_key, FALSE) AS is_key", "t.key_features"]
     work.execute(
-        f'CREATE OR REPLACE TEMP TABLE "days of {table}" AS SELECT {", ".join(listed)} '
+        f"CREATE OR REPLACE TABLE {days_of(table)} AS SELECT {', '.join(listed)} "
         f"FROM {rows} f {' '.join(joins)} WHERE {near}"
     )
-    return f'"days of {table}"'
 
 
 def _coded(work: duckdb.DuckDBPyConnection, rows: str, table: str, unit: str, near: str) -> str:
@@ -63,7 +67,7 @@ def _coded(work: duckdb.DuckDBPyConnection, rows: str, table: str, unit: str, ne
         on = f' AND "{unit}".account = a.account'
     name = f'"{table} {unit}"'
     work.execute(
-        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT *, CAST(code // {BITS} AS INTEGER) AS "
+        f"CREATE OR REPLACE TABLE {name} AS SELECT *, CAST(code // {BITS} AS INTEGER) AS "
         f"word, CAST(1 AS BIGINT) << CAST(code % {BITS} AS INTEGER) AS bit FROM (SELECT *, "
         f"CAST(row_number() OVER ({within}ORDER BY unit) - 1 AS INTEGER) AS code FROM ("
         f"SELECT DISTINCT {account}f.{unit} AS unit FROM {rows} f JOIN account_codes a "
@@ -77,13 +81,13 @@ def _keyed(work: duckdb.DuckDBPyConnection, facts: Path, rows: str) -> list[str]
     """How the catalogue stood on the day on which a row became known: the joins that tell."""
     file = quoted(facts / "product_features.parquet")
     work.execute(
-        "CREATE OR REPLACE TEMP TABLE key_periods AS SELECT feature, is_key, "
+        "CREATE OR REPLACE TABLE key_periods AS SELECT feature, is_key, "
         "CAST(known_at AS DATE) AS since, CAST(lead(known_at) OVER "
         f"(PARTITION BY feature ORDER BY known_at) AS DATE) AS until FROM read_parquet({file})"
     )
     during = "k.since <= f.known_at AND (k.until IS NULL OR k.until > f.known_at)"
     work.execute(
-        "CREATE OR REPLACE TEMP TABLE key_totals AS SELECT f.known_at, "
+        "CREATE OR REPLACE TABLE key_totals AS SELECT f.known_at, "
         "CAST(count(*) FILTER (WHERE k.is_key) AS INTEGER) AS key_features "
         f"FROM (SELECT DISTINCT known_at FROM {rows}) f JOIN key_periods k ON {during} "
         "GROUP BY f.known_at"

@@ -19,7 +19,7 @@ import pandas as pd
 import sqlglot
 
 from features.parts import Part, parts
-from features.workshop import Job, side_by_side
+from features.workshop import Job, by_rows_alone, side_by_side
 
 FORMULA_STARTS = ("=", "+", "-", "−", "@")
 
@@ -72,7 +72,8 @@ def write_parts(
         path = folder / f"{part.name}.parquet"
         return lambda cursor: write_parquet(cursor, rows, path, order_by, columns)
 
-    side_by_side(con, [job(part) for part in asked])
+    with by_rows_alone(con):
+        side_by_side(con, [job(part) for part in asked])
     return [part.name for part in asked]
 
 

@@ -14,7 +14,7 @@ import duckdb
 
 TAKEN_OVER = ("threads", "memory_limit", "temp_directory", "TimeZone")
 
-Job = Callable[[duckdb.DuckDBPyConnection], None]
+Job = Callable[[duckdb.DuckDBPyConnection], object]
 
 
 @contextmanager
@@ -33,20 +33,28 @@ def workshop(con: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnecti
 
 
 def side_by_side(work: duckdb.DuckDBPyConnection, jobs: Sequence[Job]) -> None:
-    """Do jobs that only read tables of the connection and write files, as many as it has threads.
-
-    What is written depends on the rows written, not on what a table holds beside them: a column
-    that cannot be missing, as DuckDB knows from its statistics, is stored otherwise than one that
-    merely is not. So it goes without them here.
-    """
+    """Do jobs that do not depend on each other, as many at once as the connection has threads."""
     if not isinstance(work, duckdb.DuckDBPyConnection):
         for job in jobs:
             job(work)
         return
     ((threads,),) = work.execute("SELECT current_setting('threads')").fetchall()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda job: job(work.cursor()), jobs))
+
+
+@contextmanager
+def by_rows_alone(work: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Have what is written depend on the rows written, not on what a table holds beside them.
+
+    A column that cannot be missing, as DuckDB knows from its statistics, is stored otherwise than
+    one that merely is not. The setting is the whole database's.
+    """
+    if not isinstance(work, duckdb.DuckDBPyConnection):
+        yield
+        return
     work.execute("SET disabled_optimizers = 'statistics_propagation'")
     try:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda job: job(work.cursor()), jobs))
+        yield
     finally:
         work.execute("RESET disabled_optimizers")

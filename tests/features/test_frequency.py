@@ -40,9 +40,20 @@ def test_a_customer_without_use_has_zeros_and_no_recency_lie(on_april_first):
 
 def test_the_longest_gap_reaches_from_use_to_use_or_to_the_morning(on_april_first):
     gaps = on_april_first["longest_gap_91d"]
-    assert gaps["acme"] == 6, "from the 25th to the 31st"
+    assert gaps["acme"] == 83, "from the window's start to the first use, eight days ago"
     assert gaps["bolt"] == 59, "from the last use to the morning"
     assert gaps["zinc"] == 90
+
+
+def test_the_longest_gap_begins_with_the_account():
+    usage = table("""
+        account_id  occurred_at  feature
+        acme        2025-03-24   reports   <- age 8: the account is as old
+        acme        2025-03-25   reports
+        acme        2025-03-31   reports
+    """)
+    new = morning("2025-04-01", usage=usage, observed={"days_observed": 8})
+    assert new["longest_gap_91d"]["acme"] == 6, "from the 25th to the 31st"
 
 
 def test_a_gap_that_began_before_the_window_is_cut_to_it():

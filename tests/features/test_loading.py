@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from features.loading import load, nearest
+from features.loading import days_of, load, nearest
 from features.sets import BITS
 from tests.features.test_facts import built
 from tests.features.test_rollups import USAGE
@@ -23,8 +23,8 @@ def loaded(facts: Path, name: str, columns, units, days, listed: str) -> list[tu
             "account_id) AS account FROM (SELECT DISTINCT account_id FROM "
             f"read_parquet('{facts}/account_days/*.parquet'))"
         )
-        rows = load(con, facts, name, columns, units, days)
-        return con.execute(f"SELECT {listed} FROM {rows} ORDER BY ALL").fetchall()
+        load(facts, name, columns, units, days, con)
+        return con.execute(f"SELECT {listed} FROM {days_of(name)} ORDER BY ALL").fetchall()
 
 
 def keyed(facts: Path, morning: str) -> list[tuple]:

@@ -34,6 +34,7 @@ clean: ## what `make run` and `make test` have made, the environment included
 
 lock: .venv/uv ## resolve again, hashes only, no addresses
 	$(BIN)/uv pip compile -q pyproject.toml --group build --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/core.txt
+	$(BIN)/uv pip compile -q pyproject.toml --group build --extra spark --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/spark.txt
 	$(BIN)/uv pip compile -q pyproject.toml --group build --group dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/dev.txt
 
 .venv/uv: requirements/uv.txt

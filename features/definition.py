@@ -17,7 +17,7 @@ from difflib import get_close_matches
 
 from features.expression import Expression, Formula, over_rows, units
 from features.language import Refused
-from features.window import Window
+from features.window import Window, within
 
 Body = Callable[..., str | tuple[str, str]]
 
@@ -88,12 +88,12 @@ class Aggregate(Definition):
         (whole,) = self.inner.windows
         parts = {whole}
         for newest, oldest in self.outer.bounds:
-            end = whole.oldest if oldest is None else oldest
-            parts.add(Window(newest, end))
-            if self.inner.extreme == "min" and newest > whole.newest:
-                parts.add(Window(whole.newest, newest))
-            if self.inner.extreme == "max" and end != whole.oldest:
-                parts.add(Window(end or 0, whole.oldest))
+            asked = [Window(newest, oldest)]
+            if self.inner.extreme == "min":
+                asked.append(Window(whole.newest, newest))
+            if self.inner.extreme == "max" and oldest is not None:
+                asked.append(Window(oldest, whole.oldest))
+            parts |= {part for window in asked if (part := within(window, whole))}
         return tuple(sorted(parts, key=str))
 
     @property
@@ -173,7 +173,7 @@ def steps(
     if per is None:
         whole = over_rows(single(text, name), columns, name)
         split = units(single(text, name), name)
-        if split is None:
+        if split is None or columns.get(split[0]) != "text":
             return whole, None, None
         per, text = split[0], (split[1], "count(*)")
     if isinstance(text, str) or columns.get(per) != "text":

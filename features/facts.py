@@ -28,7 +28,7 @@ from features.tables import TABLES
 from features.usage import Record, Usage, stale
 from features.workshop import workshop
 
-MADE_BY = ("facts", "parts", "publication", "rollups", "stored", "tables", "usage")
+MADE_BY = ("facts", "parts", "publication", "rollups", "stored", "tables", "usage", "workshop")
 """The modules that facts come from: made by others, they are made again."""
 
 SPARK = "spark"
@@ -273,6 +273,8 @@ def _roll_up(
 ) -> None:
     """Write the rollups of usage: the parts that news touches, and the others as they were."""
     was = Record.read(before) if before else Record()
+    if usage.versioned and not was.grows_to(usage.hashes):
+        before, was = None, Record()  # a version that is gone may be missed by rows of other parts
     there = names(before / "account_days") if before else []
     now = Record.of(con, usage, was)
     again = stale(was, now, usage.last, there)

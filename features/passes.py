@@ -190,7 +190,7 @@ def rank(d: Relative, answers: Answers) -> str:
 
     Only what it ranks by is looked up: a window over all columns would carry them all.
     """
-    used = [other for other, _ in references(d) if isinstance(other, Definition)]
+    used = [(other, ago) for other, ago in order([d]) if other != d]
     group = f'"observed {d.to}"' if d.to in answers.observed else "CAST(NULL AS VARCHAR)"
     peers = "PARTITION BY morning, alike, value IS NULL"
     return (
@@ -198,14 +198,14 @@ def rank(d: Relative, answers: Answers) -> str:
         f"AND count(*) OVER ({peers}) >= {d.min_peers} "
         f"THEN percent_rank() OVER ({peers} ORDER BY value) END AS {d.column(0)} FROM ("
         f"SELECT account, morning, {group} AS alike, {_formula(d, 0, answers)} AS value "
-        f"FROM ({_values(order(used), answers)}))"
+        f"FROM ({_values(used, answers)}))"
     )
 
 
 def _values(plan: Plan, answers: Answers) -> str:
     """SQL of observations with what a plan answers, from passes, covers and ranks."""
     asked = [(d, ago) for d, ago in plan if isinstance(d, Aggregate)]
-    asked += [(CUSTOMER, ago) for ago in sorted({ago for _, ago in asked if ago})]
+    asked += [(CUSTOMER, ago) for ago in sorted({ago for _, ago in plan if ago})]
     keys = dict.fromkeys(key for d, ago in asked for key in answers.of(d, ago))
     ranks = ranked(plan)
     relations = [*(key.relation for key in keys), *(relation(d) for d in ranks)]
@@ -275,4 +275,5 @@ def _formula(d: Derived, ago: int, answers: Answers) -> str:
             columns[used, back] = f'"observed {used}"' if used in answers.observed else "NULL"
         else:
             columns[used.name, back] = used.column(ago + back)
-    return f"CAST({over_columns(d.formula.text, d.name, columns).sql} AS DOUBLE)"
+    value = f"CAST({over_columns(d.formula.text, d.name, columns).sql} AS DOUBLE)"
+    return f"CASE WHEN {CUSTOMER.column(ago)} > 0 THEN {value} END" if ago else value

@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 
 from features.asked import Asked
-from features.definition import Definition
-from features.facts import LATE, moment, supplied
+from features.definition import Aggregate, Definition, Derived, Relative, order
+from features.facts import KEYS, LATE, READABLE, moment, supplied
 from features.parts import quoted
 from features.publication import keep, made_by
 from features.rollups import ROLLUPS
@@ -24,6 +24,7 @@ from features.usage import Record
 
 FILE = "features.json"
 UNKNOWN = ""
+CATALOGUE = "product_features"
 
 
 def inputs(
@@ -35,9 +36,13 @@ def inputs(
     """
     if not isinstance(work, duckdb.DuckDBPyConnection):
         return dict.fromkeys(asked.mornings, UNKNOWN)
-    columns = supplied(facts)
+    readable = (*READABLE, CATALOGUE)
+    columns = {name: of for name, of in supplied(facts).items() if name in readable}
     usage = Record.read(facts)
-    common = [made_by(), *(d.key for d in chosen), json.dumps(columns)]
+    made = json.loads((facts / "facts.json").read_text("utf-8"))["made_by"]
+    meant = [f"{_said(d)} {ago}" for d, ago in order(chosen)]
+    given = json.dumps([columns, asked.columns, asked.renewals, *(d.name for d in chosen)])
+    common = [made_by(), made, given, *meant]
     known = {
         name: _known(work, facts / f"{name}.parquet", name, columns[name])
         for name in columns
@@ -115,23 +120,38 @@ def _known(
 ) -> list[tuple[date, int]]:
     """What each day added to the facts of a table: rows, versions, columns written later."""
     late = [column for column in columns if column in LATE.get(table, {})]
-    there = work.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})").fetchall()
-    kept = [name for name, *_ in there if name not in (*late, "replaced_at")]
+    there = {name for name, *_ in _columns(work, file)}
+    read = [*columns, *KEYS.get(table, ()), "occurred_at", "known_at"]
+    kept = [name for name in dict.fromkeys(read) if name in there and name not in late]
     row = f"hash({', '.join(f'f.{column}' for column in kept)})"
     news = [("f.known_at", row)]
-    if "replaced_at" in {name for name, *_ in there}:
+    if "replaced_at" in there:
         news.append(("f.replaced_at", f"hash({row}, 'replaced')"))
     for column in late:
-        told = f"greatest(f.known_at, CAST({moment(table, column, set(columns))} AS TIMESTAMP))"
-        news.append((told, f"hash({row}, '{column}', f.{column})"))
+        told = moment(table, column, set(columns))
+        news.append((f"CAST({told} AS TIMESTAMP)", f"hash({row}, '{column}', f.{column})"))
     each = " UNION ALL ".join(
-        f"SELECT CAST({told} AS DATE) AS day, CAST({digest} AS HUGEINT) AS digest "
-        f"FROM read_parquet({quoted(file)}) f WHERE {told.replace('greatest', 'least')} IS NOT NULL"
+        f"SELECT CAST(greatest(f.known_at, {told}) AS DATE) AS day, CAST({digest} AS HUGEINT) AS "
+        f"digest FROM read_parquet({quoted(file)}) f WHERE {told} IS NOT NULL"
         for told, digest in news
     )
     return work.execute(
-        f"SELECT day, sum(digest) FROM ({each}) WHERE day IS NOT NULL GROUP BY day ORDER BY day"
+        f"SELECT day, sum(digest) FROM ({each}) GROUP BY day ORDER BY day"
     ).fetchall()
+
+
+def _columns(work: duckdb.DuckDBPyConnection, file: Path) -> list[tuple]:
+    return work.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})").fetchall()
+
+
+def _said(d: Definition) -> str:
+    """All that decides what a definition's column holds."""
+    if isinstance(d, Aggregate):
+        outer = d.outer.sql if d.outer else ""
+        return f"{d.key}: {d.table} {d.absent} {d.inner.sql} {d.per} {outer}"
+    assert isinstance(d, Derived)
+    rank = f" {d.to} {d.min_peers}" if isinstance(d, Relative) else ""
+    return f"{d.key}: {d.formula.text}{rank}"
 
 
 def _before(days: Sequence[tuple[date, int]], morning: date) -> int:

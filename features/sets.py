@@ -32,7 +32,7 @@ def members(d: Aggregate) -> Members | None:
     It counts units: those with any row, or those whose newest (oldest) row is of certain ages.
     """
     inner, outer = d.inner, d.outer
-    if outer is None or not outer.rows or outer.others or inner.others is None:
+    if outer is None or not outer.rows or outer.others != "" or inner.others is None:
         return None
     if not (inner.rows or inner.extreme) or any(need.kind != "value" for need in inner.needs):
         return None

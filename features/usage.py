@@ -145,6 +145,13 @@ class Record:
         """The parts that are as they were."""
         return {name for name, sha in hashes.items() if self.hashes.get(name) == sha}
 
+    def grows_to(self, hashes: Mapping[str, str]) -> bool:
+        """Whether parts were only added, of days after all there were."""
+        last = max((named(name).until for name in self.hashes), default=date.min)
+        new = hashes.keys() - self.hashes.keys()
+        kept = len(self.same(hashes)) == len(self.hashes)
+        return kept and all(named(name).first >= last for name in new)
+
     def touched(self, names: Iterable[str]) -> set[date]:
         """The days that some parts have to do with."""
         return {day for name in names if name in self.hashes for day in self._of(name)}

@@ -27,6 +27,17 @@ def ages(window: Window) -> str:
     )
 
 
+def within(part: Window, whole: Window) -> Window | None:
+    """What of a window lies in another; None if nothing does.
+
+    >>> within(Window(20, 40), Window(0, 28)), within(Window(40, None), Window(0, 28))
+    (Window(newest=20, oldest=28), None)
+    """
+    ends = [end for end in (part.oldest, whole.oldest) if end is not None]
+    newest, oldest = max(part.newest, whole.newest), min(ends, default=None)
+    return None if oldest is not None and newest >= oldest else Window(newest, oldest)
+
+
 _MIRRORED: dict[type, type] = {
     exp.LTE: exp.GTE, exp.LT: exp.GT, exp.GTE: exp.LTE, exp.GT: exp.LT, exp.EQ: exp.EQ,
 }  # fmt: skip

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 import duckdb
 
-TAKEN_OVER = ("threads", "memory_limit", "temp_directory", "TimeZone")
+NOT_TAKEN_OVER = ("access_mode",)
+SETTINGS = "SELECT name, value FROM duckdb_settings()"
 
 Job = Callable[[duckdb.DuckDBPyConnection], object]
 
@@ -25,10 +26,11 @@ def workshop(con: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnecti
             yield work
         return
     with duckdb.connect() as work:
-        for name in TAKEN_OVER:
-            ((value,),) = con.execute(f"SELECT current_setting('{name}')").fetchall()
-            if value is not None:
-                work.execute(f"SET {name} = '{value}'")
+        usual = dict(work.execute(SETTINGS).fetchall())
+        for name, value in con.execute(SETTINGS).fetchall():
+            if value != usual[name] and name not in NOT_TAKEN_OVER:
+                text = value.replace("'", "''")
+                work.execute(f"SET {name} = '{text}'")
         yield work
 
 

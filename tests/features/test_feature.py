@@ -6,6 +6,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from features import definition
 from features.asked import ObservedTwice
 from features.feature import (
     build,
@@ -19,6 +20,7 @@ from features.feature import (
 )
 from features.language import Refused
 from features.publication import manifest, read_frame
+from features.workshop import workshop
 from tests.features.test_facts import built
 from tests.features.worked import features
 from tests.worlds import table
@@ -441,3 +443,104 @@ def test_a_docstring_that_names_what_is_no_axis_is_refused():
 
     with pytest.raises(Refused, match="names 'days', which is no axis"):
         feature("nps")(counted)
+
+
+@pytest.fixture
+def declared():
+    """Features that a test declares are gone after it."""
+    before = dict(definition.REGISTER)
+    yield
+    definition.REGISTER.clear()
+    definition.REGISTER.update(before)
+
+
+PEOPLE = table("""
+    account_id  occurred_at  feature  user_id
+    acme        2025-02-26   reports  ann      <- age 3
+    acme        2025-02-25   reports  bob      <- age 4
+    acme        2025-01-30   reports  cid      <- age 30
+    acme        2024-12-20   reports  dan      <- age 71
+    acme        2025-01-10   reports  ann
+""")
+
+
+@pytest.mark.parametrize(
+    ("condition", "people"),
+    [
+        ("value <= 7 OR value > 60", 3), ("value IN (3, 4)", 2), ("value / 7 <= 2", 2),
+        ("NOT value <= 7", 2), ("value <> 3", 3), ("value BETWEEN 4 AND 30", 2), ("value = 71", 1),
+    ],
+)  # fmt: skip
+def test_units_may_be_counted_by_any_condition_on_what_was_found_of_them(
+    condition, people, declared
+):
+    @feature("user_days", per="user_id", absent=0)
+    def found():
+        """People by the age of their newest day."""
+        return "min(age) FILTER (WHERE age <= 91)", f"count(*) FILTER (WHERE {condition})"
+
+    answers = features(asked("2025-03-01"), {"usage": PEOPLE}, families=MINE)
+    assert answers["found"].droplevel("as_of")["acme"] == people
+
+
+def test_a_bound_beyond_the_window_of_the_first_step_asks_for_no_days_beyond_it(declared):
+    @feature("user_days", per="user_id", absent=0)
+    def found():
+        """People whose oldest day of the last 28 is of any age up to 40."""
+        return "max(age) FILTER (WHERE age <= 28)", "count(*) FILTER (WHERE value <= 40)"
+
+    answers = features(asked("2025-03-01"), {"usage": PEOPLE}, families=MINE)
+    assert answers["found"].droplevel("as_of")["acme"] == 2
+
+
+def test_a_derived_feature_asked_earlier_is_missing_for_who_was_no_customer_then(declared):
+    @derived
+    def quiet():
+        """Days since use, many if never."""
+        return "coalesce(newest_gap, 999)"
+
+    @derived
+    def quiet_then():
+        """The same, 28 days earlier."""
+        return "ago(quiet, 28)"
+
+    @relative(to="industry", min_peers=2)
+    def rank_then():
+        """Rank by people 28 days earlier."""
+        return "ago(people_28d, 28)"
+
+    contracts = table("""
+        subscription_id  account_id  start_date  term_end  ended_at  arr
+        s1               acme        2025-02-15  -         -         100
+        s2               bolt        2024-01-01  -         -         100
+    """)
+    tables = {"usage": PEOPLE, "subscriptions": contracts}
+    answers = features(asked("2025-03-01"), tables, families=MINE).droplevel("as_of")
+    assert pd.isna(answers["quiet_then"]["acme"]) and answers["quiet_then"]["bolt"] == 999
+    assert "rank_then" in answers
+
+
+def test_distinct_numbers_may_be_counted(declared):
+    @feature("nps", absent=0)
+    def scores():
+        """Different answers."""
+        return "count(DISTINCT score)"
+
+    nps = table("""
+        response_id  account_id  occurred_at  score
+        r1           acme        2025-02-01   9
+        r2           acme        2025-02-02   9
+        r3           acme        2025-02-03   3
+    """)
+    answers = features(asked("2025-03-01"), {"nps": nps}, families=MINE).droplevel("as_of")
+    assert answers["scores"]["acme"] == 2
+
+
+def test_the_engine_works_with_the_settings_of_the_connection(tmp_path):
+    odd = tmp_path / "o'brien"
+    given = {"threads": 1, "temp_directory": str(odd)}
+    with duckdb.connect(config=given) as con, workshop(con) as work:
+        ((threads, place),) = work.execute(
+            "SELECT current_setting('threads'), current_setting('temp_directory')"
+        ).fetchall()
+    assert (threads, place) == (1, str(odd))

@@ -87,25 +87,73 @@ def test_a_new_day_makes_its_own_files_and_no_others(tmp_path):
     assert made == {"2025-03-01.parquet"}
 
 
-def test_a_correction_makes_the_days_it_touches_and_the_mornings_after_it_was_known(tmp_path):
+def corrected(usage, recorded_at):
+    """An event of last November, and its correction."""
+    old = usage[instants(usage["occurred_at"]).between("2024-11-05", "2024-11-25")].iloc[[0]]
+    return pd.concat([usage, old.assign(count="999", recorded_at=recorded_at)])
+
+
+def made(before: dict[str, int], folder: Path) -> set[str]:
+    """The files of a folder that are others than they were."""
+    return {file for file, inode in inodes(folder).items() if before.get(file) != inode}
+
+
+def test_a_correction_makes_the_part_of_the_day_it_corrects_and_no_morning_before_it(tmp_path):
     tables, facts, features = world(versions=True), tmp_path / "facts", tmp_path / "features"
     until = by(tables, "2025-03-05")
     built(tmp_path / "a", until, facts, features, MORNINGS)
     before = inodes(facts), inodes(features)
-    usage = until["usage"]
-    old = usage[instants(usage["occurred_at"]).between("2024-11-05", "2024-11-25")].iloc[[0]]
-    corrected = old.assign(count="999", recorded_at="2025-01-15T00:00:00")
-    more = {**until, "usage": pd.concat([usage, corrected])}
+    more = {**until, "usage": corrected(until["usage"], "2025-03-05T08:00:00")}
     built(tmp_path / "b", more, facts, features, MORNINGS)
-    touched = {file for file, inode in inodes(facts).items() if before[0].get(file) != inode}
-    days = {file.partition("/")[2] for file in touched if "/" in file}
-    assert "2024-11.parquet" in days, "the day that was corrected"
-    assert days <= {f"{month}.parquet" for month in ("2024-11", "2024-12", "2025-01")}
-    made = {file for file, inode in inodes(features).items() if before[1].get(file) != inode}
-    assert made == {"2025-02-01.parquet", "2025-03-01.parquet"}
+    assert {file.partition("/")[2] for file in made(before[0], facts) if "/" in file} == {
+        "2024-11.parquet"
+    }
+    assert made(before[1], features) == set()
     built(tmp_path / "once", more, tmp_path / "facts once", tmp_path / "features once", MORNINGS)
     assert manifest(facts) == manifest(tmp_path / "facts once")
     assert manifest(features) == manifest(tmp_path / "features once")
+
+
+def test_a_history_that_is_written_anew_is_built_anew(tmp_path):
+    """A version appears among old ones, and is gone again: days of others hang on it."""
+    tables, facts, features = world(versions=True), tmp_path / "facts", tmp_path / "features"
+    until = by(tables, "2025-03-05")
+    more = {**until, "usage": corrected(until["usage"], "2025-01-15T00:00:00")}
+    back = (
+        until["usage"]
+        .iloc[[0]]
+        .assign(occurred_at="2024-12-20T08:00:00", recorded_at="2024-12-01T00:00:00")
+    )
+    told = {**until, "usage": pd.concat([until["usage"], back])}
+    for number, given in enumerate((until, more, told, until)):
+        before = inodes(features) if features.exists() else {}
+        built(tmp_path / f"grown {number}", given, facts, features, MORNINGS)
+        if number == 1:
+            assert made(before, features) == {"2025-02-01.parquet", "2025-03-01.parquet"}
+        once = tmp_path / f"facts {number}", tmp_path / f"features {number}"
+        built(tmp_path / f"once {number}", given, *once, MORNINGS)
+        assert manifest(facts) == manifest(once[0])
+        assert manifest(features) == manifest(once[1])
+
+
+def test_what_is_learnt_later_of_an_old_row_does_not_touch_the_mornings_before(tmp_path):
+    tables, facts, features = world(versions=False), tmp_path / "facts", tmp_path / "features"
+    until = by(tables, "2025-03-05")
+    tickets = until["tickets"].drop(columns="recorded_at").drop_duplicates("ticket_id")
+    opened = instants(tickets["opened_at"]) < pd.Timestamp("2025-01-01")
+    still = {**until, "tickets": tickets.assign(resolved_at=None)}
+    solved = tickets.assign(resolved_at=opened.map({True: "2025-02-10T09:00:00", False: None}))
+    built(tmp_path / "a", still, facts, features, MORNINGS)
+    before = inodes(features)
+    accounts = until["accounts"].assign(name="renamed")
+    built(
+        tmp_path / "b",
+        {**until, "tickets": solved, "accounts": accounts},
+        facts,
+        features,
+        MORNINGS,
+    )
+    assert made(before, features) == {"2025-03-01.parquet"}
 
 
 def test_what_other_code_has_made_is_made_again(tmp_path, monkeypatch):

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from datetime import date
 
 from features.cover import HOLDS, NEVER, calendar, total
-from features.terms import MONTHLY, NUMBERS, due, passed
+from features.numbers import numbers
+from features.terms import MONTHLY, due, passed
+
+MOST_DUES = 1000  # due dates of one row: eighty years of months
 
 RENEWALS = """SELECT asked AS "by", account_id, due_date, CAST(arr_due AS DOUBLE) AS arr_due,
             month_to_month, COALESCE(lost_at < due_date, FALSE) AS early, lost_at, status,
@@ -46,7 +49,7 @@ def dues(rows: str, until_days: str, *, past: bool) -> str:
             SELECT *, CAST(CASE WHEN cover_end IS NULL THEN ahead
                 ELSE LEAST(done, ahead) END - first_due + 1 AS BIGINT) AS dues
             FROM reach),
-        numbers AS ({NUMBERS}),
+        numbers AS (SELECT n FROM {numbers(0, MOST_DUES - 1)} AS counted),
         spread AS (
             SELECT dues, n FROM (SELECT DISTINCT dues FROM counts) AS occurring
             JOIN numbers ON n < dues),

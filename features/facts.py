@@ -154,7 +154,7 @@ def versions(name: str, columns: Sequence[str]) -> str:
     )
 
 
-def _sort(name: str, columns: Sequence[str]) -> list[str]:
+def _sort(columns: Sequence[str]) -> list[str]:
     """Columns that sort a table's facts: by account and time, then whatever tells rows apart."""
     first = ["account_id", "occurred_at", "known_at"]
     return [*first, *(column for column in columns if column not in first)]
@@ -218,7 +218,7 @@ def build_facts(
                 written[name] = seal
                 if not seal or before["seals"].get(name) != seal:
                     sql = versions(name, columns[name])
-                    write_parquet(work, sql, folder / f"{name}.parquet", _sort(name, columns[name]))
+                    write_parquet(work, sql, folder / f"{name}.parquet", _sort(columns[name]))
                 else:
                     keep(out / f"{name}.parquet", folder / f"{name}.parquet")
         if "usage" in columns and stated["tables"]["usage"]["rows"]:

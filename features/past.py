@@ -15,14 +15,13 @@ from typing import NamedTuple
 
 from features.expression import Need
 from features.facts import KEYS, READABLE, moment
+from features.numbers import numbers
 
 PAST = (
     "f.occurred_at < s.asked AND f.known_at < s.asked "
     "AND (f.replaced_at IS NULL OR f.replaced_at >= s.asked)"
 )
 """When a fact `f` is past on the day `s.asked`."""
-
-DIGITS = "(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))"
 
 
 class Table(NamedTuple):
@@ -35,17 +34,6 @@ class Table(NamedTuple):
     sql: str
     columns: frozenset[str]
     daily: bool = False
-
-
-def numbers(least: int, most: int) -> str:
-    """SQL of the whole numbers from `least` to `most`, as `n`."""
-    places = range(len(str(max(most, 1))))
-    value = " + ".join(f"{10**place} * d{place}.n" for place in places)
-    tables = " CROSS JOIN ".join(f"{DIGITS} AS d{place}(n)" for place in places)
-    return (
-        f"(SELECT n FROM (SELECT CAST({value} AS INTEGER) AS n FROM {tables}) "
-        f"WHERE n BETWEEN {least} AND {most})"
-    )
 
 
 def calendar(days: int) -> str:

@@ -48,9 +48,9 @@ def inputs(
         for name in columns
         if name not in ROLLUPS and (facts / f"{name}.parquet").exists()
     }
-    seen = _rows(work, "asked", "morning", "account_id")
+    seen = _rows(work, "asked", "morning")
     if asked.renewals is not None:
-        for morning, of in _rows(work, "renewals", "CAST(as_of AS DATE)", "account_id").items():
+        for morning, of in _rows(work, "renewals", "CAST(as_of AS DATE)").items():
             seen[morning] = f"{seen.get(morning, '')} {of}"
     found = {}
     for morning in asked.mornings:
@@ -105,9 +105,7 @@ def _quarter(morning: date) -> str:
     return f"{morning.year}-Q{(morning.month + 2) // 3}"
 
 
-def _rows(
-    work: duckdb.DuckDBPyConnection, relation: str, morning: str, key: str
-) -> dict[date, str]:
+def _rows(work: duckdb.DuckDBPyConnection, relation: str, morning: str) -> dict[date, str]:
     """A hash of the rows of each morning, whatever their order."""
     rows = work.execute(
         f"SELECT {morning}, count(*), sum(CAST(hash(r) AS HUGEINT)) FROM {relation} r GROUP BY 1"

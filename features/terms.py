@@ -7,9 +7,6 @@ is not whole months) and `term_days`.
 from __future__ import annotations
 
 MONTHLY = 31  # days: a term as short as this, or none, makes a row month to month
-DIGITS = "(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))"
-NUMBERS = f"""SELECT CAST(a.n + 10 * b.n + 100 * c.n AS BIGINT) AS n
-            FROM {DIGITS} AS a(n) CROSS JOIN {DIGITS} AS b(n) CROSS JOIN {DIGITS} AS c(n)"""
 
 
 def terms() -> str:

@@ -11,6 +11,7 @@ from simulation.accounts import Accounts
 from simulation.clock import Clock
 from simulation.contracts import Contracts
 from simulation.family import Family
+from simulation.habits import BREADTH, DEPTH, FREQUENCY
 from simulation.papers import NEVER
 from simulation.seasons import Seasons
 from simulation.state import Hidden
@@ -66,10 +67,12 @@ def activity(
     hidden: Hidden,
     contracts: Contracts,
     seasons: Seasons,
+    habits: np.ndarray,
     clock: Clock,
 ) -> Activity:
     """What to expect of every account in every week of the window."""
     weeks = clock.window
+    habits = habits[:, :, weeks] if habits.shape[2] > 1 else habits
     health = hidden.health[:, weeks]
     seats = seats_by_week(accounts, contracts, clock)[:, weeks]
     age = weeks_since_start(accounts, contracts.spells, clock)[:, weeks]
@@ -81,12 +84,15 @@ def activity(
         return np.exp(effect * health + jitter)
 
     wanted = np.minimum(np.exp(hidden.demand[:, weeks]), seats)
-    people = accounts.regulars[:, None] * wanted * ramp * week_by_week(family.breadth_health, 0.5)
+    regulars = accounts.regulars[:, None] * habits[BREADTH]
+    people = regulars * wanted * ramp * week_by_week(family.breadth_health, 0.5)
     people = np.floor(np.minimum(people, seats) + rng.random(health.shape))
     calendar = seasons.calendar(accounts)
-    often = accounts.events_per_user[:, None] * week_by_week(family.frequency_health)
+    often = accounts.events_per_user[:, None] * habits[FREQUENCY]
+    often = often * week_by_week(family.frequency_health)
     rows = people * often * seasons.busy[calendar][:, weeks] * np.sqrt(ramp) * covered
-    depth = accounts.depth[:, None] * ramp * week_by_week(family.depth_health, 0.3)
+    depth = accounts.depth[:, None] * habits[DEPTH]
+    depth = depth * ramp * week_by_week(family.depth_health, 0.3)
     return Activity(
         weeks,
         people.astype("int64"),

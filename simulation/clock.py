@@ -71,6 +71,18 @@ class Clock:
         """How many weeks the world lives."""
         return -(-(self.until - self.origin) // 7) + AHEAD_WEEKS
 
+    def months(self) -> list[tuple[int, int]]:
+        """First day, and first day after, of every calendar month of the world.
+
+        >>> Clock.of(date(2025, 1, 1), 1).months()[0]            # from 6 January 2021
+        (18628, 18659)
+        """
+        ends = np.array([self.origin, self.first_day(self.weeks) - 1])
+        first, last = ends.astype("datetime64[D]").astype("datetime64[M]")
+        starts = np.arange(first, last + 2).astype("datetime64[D]").astype("int64")
+        starts = np.minimum(starts, self.first_day(self.weeks))
+        return list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
+
     @property
     def window(self) -> np.ndarray:
         """The weeks that touch the window."""

@@ -17,7 +17,9 @@ from simulation.accounts import Accounts
 from simulation.activity import activity, seats_by_week
 from simulation.clock import Clock
 from simulation.contracts import Contracts, Office
-from simulation.family import Family, family
+from simulation.families import family
+from simulation.family import Family
+from simulation.habits import customers, habits
 from simulation.papers import subscriptions
 from simulation.people import People
 from simulation.product import product_features
@@ -74,6 +76,7 @@ def happen(settings: SimulationSettings) -> World:
     family, seed = settings.family.without(*settings.without), settings.seed
     clock = Clock.of(settings.start, settings.months)
     who = accounts.settle_in(stream(seed, "accounts"), clock, settings.accounts)
+    who = customers(stream(seed, "onboarding"), family, who)
     champions = state.departures(stream(seed, "champions"), family, len(who), clock)
     troubles = state.incidents(stream(seed, "incidents"), family, len(who), clock)
     hidden = state.evolve(stream(seed, "state"), family, who, clock, champions, troubles)
@@ -87,8 +90,9 @@ def exports(world: World, seed: int) -> dict[str, pd.DataFrame | pa.Table]:
     calendars = Seasons.of(family, clock)
     most = seats_by_week(who, world.contracts, clock).max(axis=1) + 1
     staff = People.of(stream(seed, "people"), who, world.hidden, most, clock)
+    own = habits(stream(seed, "habits"), family, len(who), clock)
     active = activity(
-        stream(seed, "activity"), family, who, world.hidden, world.contracts, calendars, clock
+        stream(seed, "activity"), family, who, world.hidden, world.contracts, calendars, own, clock
     )
     return {
         "accounts": who.export(),
@@ -98,7 +102,14 @@ def exports(world: World, seed: int) -> dict[str, pd.DataFrame | pa.Table]:
         "usage": usage(stream(seed, "usage"), family, who, active, staff, calendars, clock),
         "product_features": product_features(),
         "tickets": tickets(
-            stream(seed, "support"), family, who, world.hidden, active, calendars, clock
+            stream(seed, "support"),
+            stream(seed, "tone"),
+            family,
+            who,
+            world.hidden,
+            active,
+            calendars,
+            clock,
         ),
         "nps": nps(stream(seed, "sentiment"), family, who, active, staff, clock),
         "touchpoints": touchpoints(

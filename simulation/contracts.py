@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from simulation.accounts import MONTHLY, YEARLY, Accounts
-from simulation.clock import DAY, Clock, add_months, on_or_before_the_28th
+from simulation.clock import DAY, Clock, on_or_before_the_28th
 from simulation.decisions import Situation, choose, fill, rise_share
+from simulation.eras import in_campaign, in_force
 from simulation.family import Family
+from simulation.habits import unready
 from simulation.papers import NEVER, Papers, instants, stacked
 from simulation.standing import LIST_PRICE, Standing
 from simulation.state import Hidden
@@ -18,7 +20,7 @@ from simulation.state import Hidden
 PLANS = ("Team", "Business", "Enterprise")
 ADD_ON_PRICE = 0.2  # of the core product's ARR
 ADD_ON_SHARE = 0.15
-CAMPAIGN_MONTHS = (18, 30)  # of the window: the year in which prices rise
+LATE_SHARE = 0.15  # renewals booked after they fell due
 QUIET_DAYS = 95  # without a change between two terms' ends and whatever happens between them
 
 LEFT, GREW, SHRANK, RAN_ON = 0, 1, 2, 3
@@ -44,24 +46,17 @@ class Office:
         hidden: Hidden,
         clock: Clock,
     ) -> None:
-        self.rng, self.family, self.accounts = rng, family, accounts
+        self.rng, self.as_founded, self.family, self.accounts = rng, family, family, accounts
         self.hidden, self.clock = hidden, clock
         self.now = Standing.nobody(accounts)
         self.papers = Papers()
         self.decided: list[dict[str, np.ndarray]] = []
         self.spells: list[dict[str, np.ndarray]] = []
-        first = on_or_before_the_28th(np.array([clock.start]))
-        months = add_months(first, np.array(CAMPAIGN_MONTHS))
-        self.campaign = (int(months[0]), int(months[1]))
 
     def run(self) -> Contracts:
         """Live through every month of the world."""
-        first = np.array([self.clock.origin]).astype("datetime64[D]").astype("datetime64[M]")[0]
-        end = self.clock.first_day(self.clock.weeks)
-        month = first
-        while (low := int(month.astype("datetime64[D]").astype("int64"))) < end:
-            month = month + 1
-            high = min(int(month.astype("datetime64[D]").astype("int64")), end)
+        for low, high in self.clock.months():
+            self.family = in_force(self.as_founded, self.clock, low)
             signup, now = self.accounts.signup, self.now
             self.begin(np.flatnonzero((signup >= low) & (signup < high)), signup)
             back = ~now.customer & (now.returns >= low) & (now.returns < high)
@@ -138,15 +133,18 @@ class Office:
         due, monthly = now.due[who], now.term[who] == MONTHLY
         lead = np.where(monthly, rng.integers(0, 21, len(who)), rng.integers(15, 91, len(who)))
         week = self.clock.week_of(due - lead)
-        in_campaign = (due >= self.campaign[0]) & (due < self.campaign[1])
-        share = rise_share(family, in_campaign, now.discount[who], monthly)
+        share = rise_share(family, in_campaign(self.clock, due), now.discount[who], monthly)
         at = Situation(
             health=self.hidden.health[who, week],
+            sponsor=self.hidden.sponsor[who, week],
+            support=self.hidden.support[who, week],
             demand=self.hidden.demand[who, week],
             seats=now.seats[who],
             tenure=(due - now.since[who]) / 365.25,
             monthly=monthly,
             rise=np.where(rng.random(len(who)) < share, family.price_rise, 0.0),
+            discount=now.discount[who],
+            unready=unready(family, self.accounts, who, (due - lead - now.since[who]) / 7),
             frailty=rng.standard_normal(len(who)),
             appetite=rng.standard_normal(len(who)),
         )
@@ -175,6 +173,8 @@ class Office:
                 "since": now.since[who],
                 "monthly": monthly,
                 "seats": at.seats,
+                "discount": at.discount,
+                "unready": at.unready,
                 "rise_share": share,
                 "outcome": outcome,
                 "omniscient_churn": odds.leave,
@@ -229,7 +229,9 @@ class Office:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """When a renewal starts, is booked, and closes the old row: ahead, on the day, or late."""
         rng = self.rng
-        how = rng.choice(["ahead", "on time", "late"], len(due), p=[0.5, 0.35, 0.15])
+        ahead_share = self.family.ahead_share
+        shares = [ahead_share, 1 - LATE_SHARE - ahead_share, LATE_SHARE]
+        how = rng.choice(["ahead", "on time", "late"], len(due), p=shares)
         ahead = due - (rng.random(len(due)) * (np.minimum(lead, 45) + 1)).astype("int64")
         late = np.where(monthly, due, due + rng.integers(1, 21, len(due)))
         day = np.select([gap > 0, how == "ahead", how == "late"], [due + gap, ahead, late], due)
@@ -265,7 +267,7 @@ class Office:
     def leave_at_due(self, who: np.ndarray, lead: np.ndarray) -> None:
         """Half give notice when they decide; the others just stop, a few after unpaid invoices."""
         rng, due = self.rng, self.now.due[who]
-        notice = (rng.random(len(who)) < 0.5) & (lead > 0)
+        notice = (rng.random(len(who)) < self.family.notice_share) & (lead > 0)
         unpaid = ~notice & (self.now.term[who] != MONTHLY) & (rng.random(len(who)) < 0.2)
         ended = np.where(unpaid, due + rng.integers(1, 26, len(who)), due)
         self.leave(who, ended, np.where(notice, due - lead, NEVER))

@@ -15,17 +15,32 @@ from simulation.family import Family
 from simulation.state import USUAL_FILL
 
 LONGEST_TENURE = 5.0  # years after which staying longer no longer calms
+WORTH_KEEPING = 0.1  # a discount whose loss is felt
+
+# edge and softness of each threshold, in the units of what is compared with it
+FALLEN = (0.7, 0.2)  # deviations of health below its mean
+UNLOVED = (0.3, 0.2)
+WELL = (0.2, 0.2)  # above it
+ORPHANED = (0.5, 0.1)  # what is left of the fall: about 20 weeks after the champion left
+FRUSTRATED = (0.45, 0.08)  # about 10 weeks after an incident that support was slow to answer
+FEW = (-np.log(9.0), 0.25)  # minus log people who want a seat
+UNREADY = (0.15, 0.03)
+FULL = (0.5, 0.25)  # deviations of seats filled above the usual
 
 
 class Situation(NamedTuple):
     """What a decision hangs on; arrays that broadcast against each other."""
 
     health: np.ndarray
+    sponsor: np.ndarray  # what champions who left have done to health
+    support: np.ndarray  # what incidents and slow support have done to it
     demand: np.ndarray  # log of the people who want a seat
     seats: np.ndarray
     tenure: np.ndarray  # years
     monthly: np.ndarray
     rise: np.ndarray  # percent of price rise offered; 0 for none
+    discount: np.ndarray  # share of the list price
+    unready: np.ndarray  # share of full use that onboarding has not yet reached
     frailty: np.ndarray  # standard normal: what nothing recorded explains, on leaving
     appetite: np.ndarray  # standard normal: the same, on growing and shrinking
 
@@ -53,11 +68,28 @@ def fill(family: Family, demand: np.ndarray, seats: np.ndarray) -> np.ndarray:
     return (demand - np.log(seats) - np.log(USUAL_FILL)) / family.demand_spread
 
 
-def choose(family: Family, at: Situation) -> Choice:
-    """How likely each choice is; a price rise hurts, and hurts small accounts more."""
+def beyond(strength: float, value: np.ndarray, edge: float, soft: float) -> np.ndarray | float:
+    """`strength`, felt only once `value` is past the edge: half of it on the edge itself.
+
+    >>> beyond(2.0, np.array([0.0, 0.7, 2.0]), edge=0.7, soft=0.1).round(2).tolist()
+    [0.0, 1.0, 2.0]
+    """
+    return strength * expit((value - edge) / soft) if strength else 0.0
+
+
+def leaving(family: Family, at: Situation) -> np.ndarray:
+    """The logit of leaving; a price rise hurts, and hurts small accounts more.
+
+    What matters only beyond an edge: fallen health; a champion who left a product that few people
+    use; fresh failures of support; an onboarding that has not ramped up; a rise where health is
+    low, or one that takes a discount away.
+    """
     small = -size(at.seats)
     pain = at.rise * family.churn_price * (1 + family.churn_price_small * np.maximum(small, 0))
-    leave = expit(
+    few = beyond(1.0, -at.demand, *FEW) if family.churn_orphaned else 0.0
+    unloved = beyond(family.churn_price_unloved, -at.health, *UNLOVED)
+    lost = family.churn_price_lost * (at.discount >= WORTH_KEEPING)
+    return (
         family.churn_level
         - family.churn_health * at.health
         + family.churn_small * small
@@ -65,7 +97,17 @@ def choose(family: Family, at: Situation) -> Choice:
         + pain
         + family.churn_monthly * at.monthly
         + family.churn_frailty * at.frailty
+        + beyond(family.churn_fallen, -at.health, *FALLEN)
+        + beyond(family.churn_orphaned, -at.sponsor, *ORPHANED) * few
+        + beyond(family.churn_frustrated, -at.support, *FRUSTRATED)
+        + beyond(family.churn_unready, at.unready, *UNREADY)
+        + at.rise * (unloved + lost)
     )
+
+
+def choose(family: Family, at: Situation) -> Choice:
+    """How likely each choice is."""
+    leave = expit(leaving(family, at))
     full = fill(family, at.demand, at.seats)
     appetite = family.grow_frailty * at.appetite
     often = family.change_monthly * at.monthly
@@ -75,6 +117,7 @@ def choose(family: Family, at: Situation) -> Choice:
         + family.grow_health * at.health
         + appetite
         + often
+        + beyond(family.grow_ready, full, *FULL) * beyond(1.0, at.health, *WELL)
     )
     shrink = expit(
         family.shrink_level
@@ -92,5 +135,5 @@ def rise_share(
 ) -> np.ndarray:
     """The share of renewals that meet a price rise: more in a campaign, and under a discount."""
     share = family.price_rise_share + family.price_campaign * in_campaign
-    share = share + family.price_discounted * (discount >= 0.1)
+    share = share + family.price_discounted * (discount >= WORTH_KEEPING)
     return np.where(monthly, share / 12, share)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -46,6 +48,17 @@ class Family(BaseModel):
     shrink_fill: float
     shrink_health: float
     change_monthly: float  # growing or shrinking in a monthly decision against a yearly one
+
+    # thresholds and interactions at a renewal; their edges stand in decisions.py
+    churn_fallen: float = 0.0  # health has really fallen
+    churn_orphaned: float = 0.0  # the champion left lately, and few people use the product
+    churn_frustrated: float = 0.0  # support has failed the account lately
+    churn_unready: float = 0.0  # onboarding has not ramped up
+    churn_price_unloved: float = 0.0  # for each percent of price rise, where health is low
+    churn_price_lost: float = 0.0  # for each percent, where the rise takes a discount away
+    grow_ready: float = 0.0  # the seats are full and health is good
+
+    # prices, and what happens between decisions
     price_rise: float  # percent
     price_rise_share: float  # renewals that meet it
     price_campaign: float  # added to that share in the campaign year
@@ -53,6 +66,11 @@ class Family(BaseModel):
     midterm_rate: float
     early_rate: float
     return_share: float
+    monthly_terms: float = 1.0  # 1: some contracts run month to month; 0: those run a year
+    notice_share: float = 0.5  # of those who leave
+    ahead_share: float = 0.5  # renewals booked before they fall due
+    drift: float = 0.0  # how much of `changes` happens at the pricing change (eras.py)
+    changes: Mapping[str, float] = {}  # a renewal's coefficients after it
 
     # behaviour
     breadth_health: float
@@ -60,8 +78,13 @@ class Family(BaseModel):
     depth_health: float
     behaviour_noise: float  # weekly log deviation of each
     ticket_health: float
+    tone_health: float  # what one deviation of health does to the tone of a ticket
     season: float  # 1: full weekdays, holidays and summers; 0: every day alike
     onboarding: float  # 1: use ramps up from nothing; 0: full use from the first day
+    stall_share: float = 0.0  # accounts whose onboarding takes several times as long
+    style_spread: float = 0.0  # log deviation of habits between accounts, beyond the usual
+    wander_spread: float = 0.0  # the same of each habit's own wandering in time
+    wander_memory: float = 0.0  # share of that wandering that is left a week later
 
     # recording
     late_share: float
@@ -71,7 +94,8 @@ class Family(BaseModel):
     def without(self, *effects: str) -> Family:
         """The same family with some effects switched off.
 
-        >>> FAMILIES["linear"].without("champion").champion_shock
+        >>> from simulation.families import family
+        >>> family("linear").without("champion").champion_shock
         0.0
         """
         unknown = sorted(set(effects) - set(EFFECTS))
@@ -80,84 +104,40 @@ class Family(BaseModel):
                 f"no effect named {', '.join(unknown)}: choose among {', '.join(EFFECTS)}"
             )
         off = {name: 0.0 for effect in effects for name in EFFECTS[effect]}
-        return self.model_copy(update=off)
+        changes = {name: value for name, value in self.changes.items() if name not in off}
+        return self.model_copy(update=off | {"changes": changes})
 
 
 EFFECTS: dict[str, tuple[str, ...]] = {
-    "health": ("churn_health", "grow_health", "shrink_health"),
-    "fill": ("grow_fill", "shrink_fill"),
+    "health": ("churn_health", "churn_fallen", "grow_health", "grow_ready", "shrink_health"),
+    "fill": ("grow_fill", "grow_ready", "shrink_fill"),
     "champion": ("champion_rate", "champion_shock"),
     "incidents": ("company_incidents", "local_incidents"),
     "slow_support": ("slow_share", "slow_shock"),
-    "price": ("price_rise_share", "price_campaign", "price_discounted", "churn_price"),
+    "price": (
+        "price_rise_share",
+        "price_campaign",
+        "price_discounted",
+        "churn_price",
+        "churn_price_unloved",
+        "churn_price_lost",
+    ),
     "size": ("churn_small", "churn_price_small"),
     "tenure": ("churn_tenure",),
     "frailty": ("churn_frailty", "grow_frailty"),
     "season": ("season",),
-    "onboarding": ("onboarding",),
+    "onboarding": ("onboarding", "stall_share", "churn_unready"),
+    "orphans": ("churn_orphaned",),
+    "frustration": ("churn_frustrated",),
+    "stalls": ("stall_share", "churn_unready"),
+    "style": ("style_spread",),
+    "wander": ("wander_spread",),
+    "monthly": ("monthly_terms",),
+    "signals": ("notice_share", "ahead_share"),
+    "drift": ("drift",),
     "midterm": ("midterm_rate",),
     "early": ("early_rate",),
     "returns": ("return_share",),
+    "tone": ("tone_health",),
     "lateness": ("late_share", "twice_share", "corrected_share"),
 }
-
-FAMILIES: dict[str, Family] = {
-    "linear": Family(
-        name="linear",
-        health_memory=0.955,
-        demand_memory=0.985,
-        demand_spread=0.36,
-        champion_rate=0.15,
-        champion_shock=1.2,
-        company_incidents=5.0,
-        company_reach=0.3,
-        local_incidents=0.4,
-        incident_shock=0.12,
-        slow_share=0.3,
-        slow_shock=0.6,
-        churn_level=-1.75,
-        churn_health=1.3,
-        churn_small=0.45,
-        churn_tenure=0.18,
-        churn_price=0.10,
-        churn_price_small=0.8,
-        churn_monthly=-2.15,
-        churn_frailty=0.7,
-        grow_level=-2.55,
-        grow_fill=1.5,
-        grow_health=0.35,
-        grow_frailty=0.4,
-        shrink_level=-2.6,
-        shrink_fill=0.8,
-        shrink_health=0.5,
-        change_monthly=-2.5,
-        price_rise=5.0,
-        price_rise_share=0.04,
-        price_campaign=0.12,
-        price_discounted=0.06,
-        midterm_rate=0.06,
-        early_rate=0.012,
-        return_share=0.06,
-        breadth_health=0.42,
-        frequency_health=0.5,
-        depth_health=0.3,
-        behaviour_noise=0.30,
-        ticket_health=0.35,
-        season=1.0,
-        onboarding=1.0,
-        late_share=0.02,
-        twice_share=0.004,
-        corrected_share=0.006,
-    ),
-}
-
-
-def family(name: str) -> Family:
-    """The family of that name.
-
-    >>> family("linear").name
-    'linear'
-    """
-    if name not in FAMILIES:
-        raise UnknownFamily(f"no family named {name!r}: choose among {', '.join(FAMILIES)}")
-    return FAMILIES[name]

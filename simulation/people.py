@@ -57,13 +57,18 @@ class People:
             champion_left=np.sort(left.to_numpy()),
         )
 
+    @property
+    def codes(self) -> int:
+        """One more than the largest number of a person."""
+        return int(self.first[-1]) * GENERATIONS
+
     def code(self, account: np.ndarray, place: np.ndarray, day: np.ndarray) -> np.ndarray:
         """The person who sits on that place on that day, as a number."""
         seat = self.first[account] + place
         generation = (day - self.origin + self.phase[seat]) // self.stay[seat]
         key = account.astype("int64") << 32
         gone = np.searchsorted(self.champion_left, key + day, side="right")
-        gone -= np.searchsorted(self.champion_left, key)
+        gone -= np.searchsorted(self.champion_left, np.arange(len(self.first)) << 32)[account]
         generation = np.where(place == CHAMPION, gone, generation)
         return seat * GENERATIONS + np.minimum(generation, GENERATIONS - 1)
 

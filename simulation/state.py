@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.signal import lfilter
 
 from simulation.accounts import Accounts
 from simulation.clock import Clock
@@ -26,6 +27,8 @@ class Hidden:
     """Arrays of accounts by weeks, and the events that moved them."""
 
     health: np.ndarray
+    sponsor: np.ndarray  # the champions' part of health, around its own mean
+    support: np.ndarray  # the part of incidents and slow support; what is left wanders by itself
     demand: np.ndarray  # log of the people who want a seat
     usual_demand: np.ndarray  # the same without its ups and downs
     champions: pd.DataFrame  # account, day: a champion left
@@ -54,6 +57,12 @@ def incidents(rng: np.random.Generator, family: Family, size: int, clock: Clock)
 
 def shock_moments(family: Family) -> tuple[float, float]:
     """Mean and variance of the fall in health that a week's shocks bring to one account."""
+    (sponsor, sponsor_variance), (support, support_variance) = shocks(family)
+    return sponsor + support, sponsor_variance + support_variance
+
+
+def shocks(family: Family) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The same for champions who leave, and for incidents, apart."""
     champion = family.champion_rate / WEEKS_A_YEAR
     trouble = family.company_incidents * family.company_reach + family.local_incidents
     slow, quick = family.slow_share, 1 - family.slow_share
@@ -61,8 +70,19 @@ def shock_moments(family: Family) -> tuple[float, float]:
     first = slow * late + quick * family.incident_shock
     second = slow * late**2 + quick * family.incident_shock**2
     trouble /= WEEKS_A_YEAR
-    mean = champion * family.champion_shock + trouble * first
-    return mean, champion * family.champion_shock**2 + trouble * second
+    return (
+        (champion * family.champion_shock, champion * family.champion_shock**2),
+        (trouble * first, trouble * second),
+    )
+
+
+def remembered(shock: np.ndarray, memory: float) -> np.ndarray:
+    """Weekly shocks (weeks last) added up, each week's rest fading with `memory`.
+
+    >>> remembered(np.array([[1.0, 0.0, 0.0]]), 0.5).tolist()
+    [[1.0, 0.5, 0.25]]
+    """
+    return lfilter([1.0], [1.0, -memory], shock, axis=-1)
 
 
 def evolve(
@@ -75,10 +95,12 @@ def evolve(
 ) -> Hidden:
     """Health and demand of every account in every week of the world."""
     size = len(accounts)
-    fall = np.zeros((size, clock.weeks))
-    np.add.at(fall, (champions.account, clock.week_of(champions.day)), family.champion_shock)
+    left = np.zeros((size, clock.weeks))
+    np.add.at(left, (champions.account, clock.week_of(champions.day)), family.champion_shock)
+    fall, failed = left.copy(), np.zeros((size, clock.weeks))
     hurt = family.incident_shock + family.slow_shock * troubles.slow.to_numpy()
-    np.add.at(fall, (troubles.account, clock.week_of(troubles.day)), hurt)
+    for part in (fall, failed):
+        np.add.at(part, (troubles.account, clock.week_of(troubles.day)), hurt)
 
     mean, variance = shock_moments(family)
     own_noise = np.sqrt(1 - family.health_memory**2 - variance)
@@ -86,11 +108,14 @@ def evolve(
     health[:, 0] = rng.standard_normal(size)
     demand = rng.standard_normal((size, clock.weeks)) * np.sqrt(1 - family.demand_memory**2)
     demand[:, 0] = rng.standard_normal(size)
-    for week in range(1, clock.weeks):
-        health[:, week] += family.health_memory * health[:, week - 1]
-        demand[:, week] += family.demand_memory * demand[:, week - 1]
+    health = remembered(health, family.health_memory)
+    demand = remembered(demand, family.demand_memory)
+    (usual_left, _), (usual_failed, _) = shocks(family)
+    sponsor = remembered(usual_left - left, family.health_memory)
+    support = remembered(usual_failed - failed, family.health_memory)
 
     growth = rng.normal(GROWTH, GROWTH_SPREAD, size)
     years = (clock.first_day(np.arange(clock.weeks)) - accounts.signup[:, None]) / 365.25
     level = np.log(USUAL_FILL * accounts.seats)[:, None] + growth[:, None] * np.maximum(years, 0)
-    return Hidden(health, level + family.demand_spread * demand, level, champions, troubles)
+    wanted = level + family.demand_spread * demand
+    return Hidden(health, sponsor, support, wanted, level, champions, troubles)

@@ -12,6 +12,7 @@ from simulation.clock import DAY, Clock
 from simulation.family import Family
 from simulation.seasons import Seasons
 from simulation.state import Hidden
+from simulation.tone import worded
 
 EVERYDAY = 0.035  # tickets a week, for the square root of the active people
 PRIORITIES = np.array(["low", "normal", "high", "urgent"], object)
@@ -96,6 +97,7 @@ def bursts(
 
 def tickets(
     rng: np.random.Generator,
+    voice: np.random.Generator,
     family: Family,
     accounts: Accounts,
     hidden: Hidden,
@@ -103,7 +105,10 @@ def tickets(
     seasons: Seasons,
     clock: Clock,
 ) -> pd.DataFrame:
-    """The table `tickets`: what is answered, solved or rated after the window is still empty."""
+    """The table `tickets`: what is answered, solved or rated after the window is still empty.
+
+    `voice` is the chance of its words.
+    """
     found = pd.concat(
         [everyday(rng, family, active, seasons), bursts(rng, hidden, active, clock)],
         ignore_index=True,
@@ -134,6 +139,7 @@ def tickets(
         SUBJECTS[category][number % len(SUBJECTS[category])]
         for category, number in zip(found.category, variant, strict=True)
     ]
+    subjects, bodies = worded(voice, family, health, texts)
     until = clock.until * DAY
     rated = rates & (found.rated < until)
     found = found.assign(
@@ -145,8 +151,8 @@ def tickets(
         reopened=found.reopened.where(reopens & (found.reopened < until)),
         csat=found.csat.where(rated).astype("Int64"),
         rated=found.rated.where(rated),
-        subject=[text[0] for text in texts],
-        body=[text[1] for text in texts],
+        subject=subjects,
+        body=bodies,
     )
     return export(versions(rng, family, found, clock))
 

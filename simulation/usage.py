@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from simulation import lateness
 from simulation.accounts import Accounts
@@ -20,6 +19,7 @@ from simulation.seasons import Seasons
 BUSIEST_FIRST = 1.4  # 1: all people alike; more: the first places do more of the work
 POPULAR_FIRST = 1.6  # the same for features
 NOBODY = -1
+EVENT_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def sessions(
 ) -> Events:
     """What people do: the first places do more, and the popular features are used more."""
     number = rng.poisson(active.rows)
-    account, column = np.nonzero(number)
+    account, column = (place.astype("int32") for place in np.nonzero(number))
     times = number[account, column]
     account, column = np.repeat(account, times), np.repeat(column, times)
     size = len(account)
@@ -74,8 +74,8 @@ def sessions(
     return Events(
         account=account,
         person=people.code(account, place, day),
-        feature=np.argsort(tastes, axis=1)[account, rank],
-        department=people.department[people.first[account] + place],
+        feature=np.argsort(tastes, axis=1).astype("int32")[account, rank],
+        department=people.department[people.first[account] + place].astype("int32"),
         second=day * DAY + hour.astype("int64"),
         count=1 + rng.poisson(3 * lift * rng.standard_exponential(size)),
         minutes=np.round(rng.standard_gamma(1.5, size) * 6 * lift, 1),
@@ -86,14 +86,15 @@ def integrations(rng: np.random.Generator, accounts: Accounts, clock: Clock) -> 
     """Machines that call the product every night, however the people feel about it."""
     days = np.arange(clock.start, clock.until)
     which = np.flatnonzero(accounts.automated)
-    account, day = np.repeat(which, len(days)), np.tile(days, len(which))
+    account = np.repeat(which.astype("int32"), len(days))
+    day = np.tile(days, len(which))
     usual = np.exp(rng.normal(5, 1, len(accounts)))
     size = len(account)
     return Events(
         account=account,
         person=np.full(size, NOBODY),
-        feature=np.full(size, POPULAR.index(NIGHTLY)),
-        department=np.full(size, NOBODY),
+        feature=np.full(size, POPULAR.index(NIGHTLY), "int32"),
+        department=np.full(size, NOBODY, "int32"),
         second=day * DAY + 2 * 3600 + rng.integers(0, 5400, size),
         count=1 + rng.poisson(usual[account]),
         minutes=np.zeros(size),
@@ -104,7 +105,7 @@ def deliveries(
     rng: np.random.Generator, family: Family, events: Events, clock: Clock
 ) -> tuple[Events, np.ndarray, np.ndarray]:
     """The log's rows with repeats: the events, their numbers, the seconds they were recorded."""
-    number = np.arange(len(events))
+    size = len(events)
     recorded = lateness.recorded(rng, family, events.second)
     again, after = lateness.twice(rng, family, len(events))
     wrong, mended = lateness.corrected(rng, family, len(events))
@@ -117,13 +118,27 @@ def deliveries(
         minutes=np.round(right.minutes * rng.choice([0.5, 1.0, 1.5], len(wrong)), 1),
         second=np.maximum(right.second - moved, right.second // DAY * DAY - DAY // 4),
     )
-    rows = Events.joined([events, events.take(again), right])
-    number = np.concatenate([number, again, wrong])
+    number = np.concatenate([np.arange(size), again, wrong])
     repeated = recorded[again] + after
     recorded = np.concatenate([recorded, repeated, recorded[wrong] + mended])
-    known = np.flatnonzero((recorded < clock.until * DAY) & (rows.second >= clock.start * DAY))
-    order = known[np.lexsort((number[known], recorded[known]))]
-    return rows.take(order), number[order], recorded[order]
+    second = np.concatenate([events.second, events.second[again], right.second])
+    known = np.flatnonzero((recorded < clock.until * DAY) & (second >= clock.start * DAY))
+    order = known[in_order(recorded[known], number[known])]
+    rows = events.take(number[order])
+    mends = np.flatnonzero(order >= size + len(again))
+    which = order[mends] - size - len(again)
+    for name in ("count", "minutes", "second"):
+        vars(rows)[name][mends] = vars(right)[name][which]
+    return rows, number[order], recorded[order]
+
+
+def in_order(moment: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """The places of moments (seconds since 1970-01-01) in time, the smaller number first.
+
+    >>> in_order(np.array([9, 4, 4]), np.array([0, 2, 1])).tolist()
+    [2, 1, 0]
+    """
+    return np.argsort((moment << 32) + number)
 
 
 def usage(
@@ -144,19 +159,18 @@ def usage(
     )
     day = events.second // DAY
     inside = (day >= clock.start) & (day < clock.until) & active.covers(events.account, day)
-    events = events.take(np.flatnonzero(inside))
-    events = events.take(np.argsort(events.second, kind="stable"))
+    inside = np.flatnonzero(inside)
+    events = events.take(inside[in_order(events.second[inside], inside)])
     rows, number, recorded = deliveries(rng, family, events, clock)
-    codes, person = np.unique(rows.person, return_inverse=True)
-    user_ids = people.user_ids(codes[codes != NOBODY])
     nobody = rows.person == NOBODY
+    met = np.zeros(people.codes, bool)
+    met[rows.person[~nobody]] = True
+    codes, place = np.flatnonzero(met), np.cumsum(met, dtype="int32") - 1
     return pa.table(
         {
-            "event_id": pc.binary_join_element_wise(
-                "ev", pc.utf8_lpad(pa.array(number).cast(pa.string()), 9, "0"), ""
-            ),
+            "event_id": event_ids(number),
             "account_id": named(rows.account, accounts.account_id),
-            "user_id": named(person - (codes[:1] == NOBODY), user_ids, nobody),
+            "user_id": named(place[rows.person], people.user_ids(codes), nobody),
             "occurred_at": pa.array(rows.second.astype("datetime64[s]")).cast(pa.timestamp("us")),
             "feature": named(rows.feature, np.array(POPULAR, object)),
             "count": rows.count,
@@ -165,6 +179,22 @@ def usage(
             "recorded_at": pa.array(recorded.astype("datetime64[s]")).cast(pa.timestamp("us")),
         }
     )
+
+
+def event_ids(number: np.ndarray) -> pa.Array:
+    """Texts of a fixed width.
+
+    >>> event_ids(np.array([70])).to_pylist()
+    ['ev000000070']
+    """
+    letters = np.full((len(number), 2 + EVENT_DIGITS), ord("0"), "uint8")
+    letters[:, :2] = ord("e"), ord("v")
+    rest = number.astype("uint32")
+    for place in range(EVENT_DIGITS):
+        letters[:, -1 - place] += (rest % 10).astype("uint8")
+        rest //= 10
+    ends = pa.array(np.arange(len(number) + 1) * letters.shape[1]).cast(pa.int32())
+    return pa.StringArray.from_buffers(len(number), ends.buffers()[1], pa.py_buffer(letters))
 
 
 def named(places: np.ndarray, names: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -10,11 +11,27 @@ import pytest
 
 from pipeline.ingest import ingest
 from simulation.company import SimulationSettings, World, happen, simulate
+from simulation.families import FAMILIES
+from simulation.truth import truth
 
 SETTINGS = SimulationSettings(
     accounts=160, months=18, start=date(2024, 1, 1), seed=3, family="linear", without=()
 )
+LARGE = SETTINGS.model_copy(update={"accounts": 2000, "months": 36, "seed": 5})
 UNTIL = pd.Timestamp("2025-07-01")
+
+
+@cache
+def large(name: str) -> World:
+    """A company of a family, large enough for rates, of which nobody records anything."""
+    return happen(LARGE.model_copy(update={"family": FAMILIES[name]}))
+
+
+@cache
+def large_truth(name: str) -> pd.DataFrame:
+    """The truth of that company."""
+    world = large(name)
+    return truth(world.family, world.accounts, world.hidden, world.contracts, world.clock)
 
 
 @pytest.fixture(scope="session")
@@ -48,5 +65,5 @@ def exports(raw):
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    """A company large enough for rates, of which nobody records anything."""
-    return happen(SETTINGS.model_copy(update={"accounts": 2000, "months": 36, "seed": 5}))
+    """The large company of family `linear`."""
+    return large("linear")

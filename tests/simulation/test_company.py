@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from simulation.company import SimulationSettings, happen, simulate
+from simulation.families import FAMILIES
 from simulation.family import EFFECTS, UnknownFamily
 from tests.simulation.conftest import SETTINGS, UNTIL
 
@@ -60,8 +61,10 @@ def test_an_unknown_family_or_effect_is_named():
 
 
 @pytest.mark.parametrize("without", [(), tuple(EFFECTS)])
-def test_even_a_handful_of_accounts_in_one_month_is_a_company(tmp_path, without):
-    simulate(TINY.model_copy(update={"accounts": 3, "months": 1, "without": without}), tmp_path)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_even_a_handful_of_accounts_in_one_month_is_a_company(tmp_path, name, without):
+    few = {"accounts": 3, "months": 1, "family": FAMILIES[name], "without": without}
+    simulate(TINY.model_copy(update=few), tmp_path)
     assert len(hashes(tmp_path)) == 8
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from simulation import lateness
-from simulation.family import family
+from simulation.families import family
 from simulation.randomness import stream
 
 

@@ -33,6 +33,12 @@ def days_to_due() -> str:
     return "days_to_due"
 
 
+@derived(days=[90])
+def due_within(days: int) -> str:
+    """1 if an undecided due date lies fewer than {days} days ahead, 0 if not, or none is known."""
+    return f"coalesce(days_to_due, {days}) < {days}"
+
+
 @derived
 def month_to_month() -> str:
     """1 if the next decision is a monthly one, 0 if a contract's; missing without a decision."""

@@ -83,6 +83,19 @@ class Model:
         low, high = self.calibration.bounds(z, deviation, level)
         return pd.DataFrame({"low": low, "high": high}, index=features.index)
 
+    def sum_deviation(self, features: pd.DataFrame) -> float:
+        """The standard error of the sum of all probabilities: of the fit, by the sums under
+        resampled accounts, and of the calibration. It needs no widening (benchmarks/intervals.py):
+        what is too low for one renewal is too high for another."""
+        matrix = self.encoding.matrix(features)
+        z = self.served.logit(matrix, self.trees)
+        spread = 0.0
+        if len(self.resampled) > 1:
+            others = [member.logit(matrix, self.trees) for member in self.resampled]
+            sums = [self.calibration.probability(other).sum() for other in others]
+            spread = float(np.std(sums, ddof=1))
+        return float(np.hypot(spread, self.calibration.sum_deviation(z)))
+
     def unseen(self, features: pd.DataFrame) -> dict[str, int]:
         """How many rows of each text column hold a value that training never met."""
         return self.encoding.unseen(features)

@@ -74,6 +74,12 @@ class Calibration:
         middle = self.logit(z)
         return expit(middle - reach), expit(middle + reach)
 
+    def sum_deviation(self, z: np.ndarray) -> float:
+        """The standard error that the map's own parameters leave in the sum of probabilities."""
+        p = self.probability(z)
+        gradient = np.einsum("i,ij->j", p * (1 - p), BASES[self.kind](z))
+        return float(np.sqrt(gradient @ np.array(self.covariance) @ gradient))
+
     def _slope(self, z: np.ndarray) -> np.ndarray:
         if self.kind == "base rate":
             return np.zeros_like(z)

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models import duel, metrics
-from models.duel import CANNOT_TELL, ComparisonSettings, Floats, Kind
+from models import duel, forecast, metrics
+from models.duel import CANNOT_TELL, ComparisonSettings, Kind
 from models.metrics import NotSettled
 
 INDEX = ["account_id", "as_of"]
@@ -229,7 +229,8 @@ def _by_month(rows: pd.DataFrame, probability: pd.Series) -> pd.DataFrame:
     for month, part in known[known["p"].notna()].groupby("month", sort=True):
         # Two mornings of one month ask an account the same question: it counts once.
         asked = part.groupby("account_id").agg(p=("p", "mean"), outcome=("outcome", "max"))
-        low, high = _chance(asked["p"].to_numpy(dtype=float))
+        chance = forecast.poisson_binomial(asked["p"].to_numpy(dtype=float))
+        low, high = forecast.ends(chance, level=0.95)
         actual = int(asked["outcome"].sum())
         weight, happened = part["weight"], part["outcome"].astype(float)
         found.append(
@@ -247,19 +248,6 @@ def _by_month(rows: pd.DataFrame, probability: pd.Series) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found)
-
-
-def _chance(probability: Floats) -> tuple[int, int]:
-    """The middle 95 % of the number of outcomes: Poisson-binomial, convolved two by two."""
-    whole = 1 << max(len(probability) - 1, 0).bit_length()
-    p = np.concatenate([probability, np.zeros(whole - len(probability))])
-    sums = np.column_stack([1 - p, p])
-    while len(sums) > 1:
-        size = 2 * sums.shape[1] - 1
-        waves = np.fft.rfft(sums, size)
-        sums = np.fft.irfft(waves[::2] * waves[1::2], size)
-    reached = np.round(np.cumsum(sums[0]), 12)
-    return int(np.searchsorted(reached, 0.025)), int(np.searchsorted(reached, 0.975))
 
 
 def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

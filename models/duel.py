@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 NAMES = {"log_loss": "log-loss", "brier": "Brier score", "auc": "AUC", "arr_caught": "ARR caught"}
 LOWER_IS_BETTER = {"log_loss", "brier"}
 OF_PROBABILITIES = {"log_loss", "brier", "calibration_intercept", "calibration_slope"}
+SAME = 1e-5  # a difference that is certain, and smaller than this, is the rounding of a fit
 
 
 class ComparisonSettings(BaseModel):
@@ -179,7 +180,7 @@ def _verdict(
         f"{name} {value:.3f} against {other:.3f}, "
         f"difference {value - other:+.3f} (95 %: {ends[0]:+.3f} to {ends[1]:+.3f})"
     )
-    if ends[0] <= 0 <= ends[1]:
+    if ends[0] <= 0 <= ends[1] or np.abs(ends).max() < SAME:
         return CANNOT_TELL, reason
     return BETTER if (ends[0] > 0) != (metric in LOWER_IS_BETTER) else WORSE, reason
 

@@ -1,8 +1,9 @@
 """Which rows judge a model that never saw them: later mornings, or else other accounts.
 
 Walk forward: a block of mornings is predicted from the rows whose outcome was settled when the
-block began. With too short a history the accounts are dealt into groups instead, each predicted
-from the others.
+block began. With too few outcomes, or too short a history, the accounts are dealt into groups
+instead, each predicted from the others: the earliest blocks would be learnt from a handful of
+outcomes, and say nothing of what all of them can teach.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+FORWARD = "walk-forward"
+
 
 class FoldSettings(BaseModel):
-    """When walking forward is worth it: a block must have `train_share` of all positives behind
-    it, and the blocks together must judge `test_share` of them."""
+    """When walking forward is worth it: from `forward_from` positives on, if each block has
+    `train_share` of them behind it and the blocks together judge `test_share` of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     blocks: int = Field(ge=1)
     account_groups: int = Field(ge=2)
+    forward_from: int = Field(ge=1)
     train_share: float = Field(gt=0, lt=1)
     test_share: float = Field(gt=0, lt=1)
 
@@ -43,10 +47,10 @@ def folds(
     `index` is (account_id, as_of), `positives` the weight of each row's positive outcome (else
     0), `gap_days` the days from a morning until its outcome is settled.
     """
-    forward = _walk_forward(index, positives, settings, gap_days)
-    judged = sum(positives[fold.test].sum() for fold in forward)
-    if judged >= settings.test_share * positives.sum() > 0:
-        return "walk-forward", forward
+    enough = positives.sum() >= settings.forward_from
+    forward = walk_forward(index, positives, settings, gap_days) if enough else []
+    if forward:
+        return FORWARD, forward
     groups = account_groups(index, settings.account_groups, seed)
     both = [
         Fold(np.flatnonzero(groups != group), np.flatnonzero(groups == group), None)
@@ -62,9 +66,10 @@ def account_groups(index: pd.Index, count: int, seed: int) -> np.ndarray:
     return dealt[codes]
 
 
-def _walk_forward(
+def walk_forward(
     index: pd.Index, positives: np.ndarray, settings: FoldSettings, gap_days: int
 ) -> list[Fold]:
+    """Blocks of mornings, each with the rows settled before it; none if they judge too little."""
     as_of = pd.DatetimeIndex(index.get_level_values("as_of"))
     settled_on = as_of + pd.Timedelta(days=gap_days)
     behind = settings.train_share * positives.sum()
@@ -74,7 +79,7 @@ def _walk_forward(
         if positives[settled_on <= morning].sum() >= behind
     ]
     blocks = np.array_split(np.array(starts), min(settings.blocks, len(starts))) if starts else []
-    return [
+    found = [
         Fold(
             np.flatnonzero(settled_on <= pd.Timestamp(block[0])),
             np.flatnonzero(as_of.isin(block)),
@@ -82,3 +87,5 @@ def _walk_forward(
         )
         for block in blocks
     ]
+    judged = sum(positives[fold.test].sum() for fold in found)
+    return found if judged >= settings.test_share * positives.sum() > 0 else []

@@ -2,53 +2,55 @@
 
 Rung `base rate`: too few, or nothing that holds out-of-fold; everyone gets the base rate and the
 health score stands alone. Rung `linear`: a ridge logit. Rung `blend`: the ridge logit and
-regularised, monotone trees over several seeds, weighted out-of-fold. Positives are counted as the
-weights count them: one a renewal, however many mornings saw it.
+regularised, monotone trees over several seeds, weighted out-of-fold. Rung `search`: the same, the
+trees' settings searched for. Positives are counted as the weights count them: one a renewal,
+however many mornings saw it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from threadpoolctl import threadpool_limits
 
 from models import calibration, gradient, metrics, outoffold
 from models.blend import Member, Model
 from models.calibration import CalibrationSettings
-from models.folds import FoldSettings, account_groups, folds
+from models.folds import FORWARD, FoldSettings, account_groups, folds, walk_forward
 from models.gradient import GradientSettings
 from models.linear import LinearSettings
 from models.outoffold import BlendSettings, Choice
 from models.rows import Rows, training_rows
+from models.rungs import BASE_RATE, LINEAR, SEARCH, RungSettings
+from models.search import RANGES, SearchSettings, search
 
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-BASE_RATE, LINEAR, BLEND = "base rate", "linear", "blend"
-
-
-class RungSettings(BaseModel):
-    """Positives from which a ridge logit, and from which trees beside it, are tried, and by how
-    many standard errors the out-of-fold gain over the base rate must exceed nothing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    linear_from: int = Field(ge=2)
-    blend_from: int = Field(ge=2)
-    least_gain_errors: float = Field(ge=0)
-
 
 class IntervalSettings(BaseModel):
-    """`members`: refits on resampled accounts. `widen`: factor on their spread."""
+    """`members`: refits on resampled accounts. `widen`: by so many positives, the factor on their
+    spread; in between it follows the logarithm of the positives."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     members: int = Field(ge=2)
-    widen: float = Field(gt=0)
+    widen: dict[PositiveInt, PositiveFloat] = Field(min_length=1)
+
+    def factor(self, positives: float) -> float:
+        """The factor for so many positives, that of the nearest end beyond either.
+
+        >>> IntervalSettings(members=2, widen={10: 3.0, 1000: 2.0}).factor(100)
+        2.5
+        """
+        known = sorted(self.widen.items())
+        sizes = np.log([size for size, _ in known])
+        return float(np.interp(np.log(max(positives, 1.0)), sizes, [by for _, by in known]))
 
 
 class LearnSettings(BaseModel):
@@ -59,6 +61,7 @@ class LearnSettings(BaseModel):
     rungs: RungSettings
     folds: FoldSettings
     gradient: GradientSettings
+    search: SearchSettings
     linear: LinearSettings
     blend: BlendSettings
     calibration: CalibrationSettings
@@ -96,15 +99,20 @@ def train(
     """
     rows = training_rows(features, labels, target.monotone, signs, families)
     positives = float(rows.positives.sum())
+    if positives >= settings.rungs.unbound_from:
+        rows = replace(rows, signs={})
     if positives < settings.rungs.linear_from or rows.outcome.all():
         why = f"{positives:.0f} positives, at least {settings.rungs.linear_from} are needed"
         return _abstain(rows, name, settings, why)
-    rung = BLEND if positives >= settings.rungs.blend_from else LINEAR
-    trees = settings.gradient if rung == BLEND else None
+    rung = settings.rungs.of(positives)
+    trees = None if rung == LINEAR else settings.gradient
 
     kind, parts = folds(rows.index, rows.positives, settings.folds, gap_days, seed)
     if not parts:
         return _abstain(rows, name, settings, "all positives in one group of accounts")
+    searched: dict[str, Any] = {}
+    if rung == SEARCH:
+        trees, searched = search(rows, parts, settings.gradient, settings.search, seed)
     tested = np.concatenate([part.test for part in parts])
     outcome, weight = rows.outcome[tested], rows.weight[tested]
     pooled = outoffold.pool(
@@ -130,6 +138,8 @@ def train(
         "ridge": choice.ridge,
         "blend_weight": choice.trees,
         "blend_weight_unshrunk": choice.unshrunk,
+        "trees": {} if trees is None else trees.model_dump(include=set(RANGES)),
+        **searched,
         "folds": kind,
         "oof_positives": float(np.sum(weight * outcome)),
         "oof_log_loss": losses[best],
@@ -145,39 +155,76 @@ def train(
     if gain <= settings.rungs.least_gain_errors * error:
         why = f"out-of-fold the gain in log-loss over the base rate is {gain:.4f} ± {error:.4f}"
         return _abstain(rows, name, settings, why, found, oof)
-    served, resampled = _fit_all(rows, choice, settings, seed)
-    why = f"{positives:.0f} positives; trees join from {settings.rungs.blend_from}"
+    if kind != FORWARD:
+        found["later_gain"] = later = _later(rows, choice, trees, settings, gap_days, seed)
+        if later is not None and later <= 0 and settings.rungs.may_abstain:
+            why = f"what other accounts teach does not hold on later mornings: {later:.4f}"
+            return _abstain(rows, name, settings, why, found, oof)
+    served, resampled = _fit_all(rows, choice, trees or settings.gradient, settings, seed)
+    why = f"{positives:.0f} positives; {settings.rungs.next_rung(rung)}"
     return Model(
         name=name,
         rung=rung,
         encoding=rows.encoding,
-        signs=rows.signs,
+        signs=rows.bound(np.arange(len(rows.outcome))),
         served=served,
         trees=choice.trees,
         calibration=calibration.fit(best, choice.logit, outcome, weight),
         resampled=resampled,
-        widen=settings.interval.widen,
+        widen=settings.interval.factor(positives),
         report=_report(rows, rung, why, best) | found,
         oof=oof,
     )
 
 
+def _later(
+    rows: Rows,
+    choice: Choice,
+    trees: GradientSettings | None,
+    settings: LearnSettings,
+    gap_days: int,
+    seed: int,
+) -> float | None:
+    """The gain in log-loss over the base rate, walking forward, of what was chosen by account.
+
+    None where the history is too short to walk. With few outcomes this says little by itself; but
+    what loses on later mornings has learnt something of its time.
+    """
+    parts = walk_forward(rows.index, rows.positives, settings.folds, gap_days)
+    if not parts:
+        return None
+    pooled = outoffold.pool(
+        [outoffold.stages(rows, part, trees, settings.linear, 1, seed) for part in parts]
+    )
+    tested = np.concatenate([part.test for part in parts])
+    outcome, weight = rows.outcome[tested], rows.weight[tested]
+    logit = outoffold.applied(pooled, choice, trees, settings.linear)
+    groups = account_groups(rows.index[tested], settings.folds.account_groups, seed)
+    losses = [
+        metrics.log_loss(
+            calibration.cross_fitted(map_, logit, outcome, weight, groups), outcome, weight
+        )
+        for map_ in (BASE_RATE, "intercept")
+    ]
+    return float(losses[0] - losses[1])
+
+
 def _fit_all(
-    rows: Rows, choice: Choice, settings: LearnSettings, seed: int
+    rows: Rows, choice: Choice, trees: GradientSettings, settings: LearnSettings, seed: int
 ) -> tuple[Member, tuple[Member, ...]]:
     """The served fit on all rows, and the same on resampled accounts: each account's rows get one
     exponential weight (Rubin's Bayesian bootstrap), so that no row is lost."""
     everything = np.arange(len(rows.outcome))
     ridge = rows.ridge(everything, settings.linear)
     fitted, end = ridge.fit(rows.weight, choice.ridge)
-    data, params = rows.trees(everything, settings.gradient) if choice.rounds else (None, {})
+    data, params = rows.trees(everything, trees) if choice.rounds else (None, {})
 
     def boosters(seeds: range) -> tuple[lgb.Booster, ...]:
         if data is None:
             return ()
         return tuple(gradient.fit(data, params, choice.rounds, seed + shift) for shift in seeds)
 
-    served = Member(boosters(range(settings.gradient.seeds)), fitted)
+    served = Member(boosters(range(trees.seeds)), fitted)
     codes, accounts = pd.factorize(rows.index.get_level_values("account_id"), sort=True)
     draw = np.random.default_rng(seed)
     resampled = []
@@ -209,13 +256,14 @@ def _abstain(
         trees=0.0,
         calibration=calibration.fit(BASE_RATE, nothing, rows.outcome, rows.weight),
         resampled=(),
-        widen=settings.interval.widen,
+        widen=1.0,
         report=_report(rows, BASE_RATE, why, BASE_RATE) | dict(found or {}),
         oof=pd.DataFrame() if oof is None else oof,
     )
 
 
 def _report(rows: Rows, rung: str, why: str, kind: str) -> dict[str, Any]:
+    bound = rows.bound(np.arange(len(rows.outcome)))
     return {
         "rows": len(rows.outcome),
         "accounts": int(rows.index.get_level_values("account_id").nunique()),
@@ -227,5 +275,6 @@ def _report(rows: Rows, rung: str, why: str, kind: str) -> dict[str, Any]:
         "rung": rung,
         "why": why,
         "calibration": kind,
-        "monotone_columns": len(rows.signs),
+        "monotone_columns": len(bound),
+        "contradicted": sorted(set(rows.signs) - set(bound)),
     }

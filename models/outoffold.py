@@ -111,6 +111,15 @@ def choose(
     return Choice(trees.stages[stage], penalty, shrunk, best, of_trees, of_linear)
 
 
+def applied(
+    pooled: Stages, choice: Choice, trees: GradientSettings | None, ridge: LinearSettings
+) -> np.ndarray:
+    """The logits of other judged rows under what was chosen elsewhere."""
+    stage = 0 if trees is None else trees.stages.index(choice.rounds)
+    of_linear = pooled.by_ridge[penalties(ridge).index(choice.ridge)]
+    return choice.trees * pooled.by_rounds[stage] + (1 - choice.trees) * of_linear
+
+
 def penalties(ridge: LinearSettings) -> list[float]:
     """The penalties tried, the strongest first: each fit starts where the last one ended."""
     return sorted(ridge.ridge, reverse=True)

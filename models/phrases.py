@@ -4,111 +4,167 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
+from models.wording import BECAUSE, COUNTED, FLAGS, SENTENCES, SPANS, UNKNOWN
+
 Row = Mapping[Hashable, Any]
 
-# What is counted, for "fell from 24 to 9": a trend is the window over the same window before it.
-COUNTED = {
-    "active_users": "active users",
-    "active_days": "days with use",
-    "events": "events",
-    "minutes": "minutes of use",
-}
-SPANS = {7: "two weeks", 28: "eight weeks", 91: "half a year"}
 
-# Whole sentences, for a value of the feature itself.
-SENTENCES = {
-    "days_since_use": "no use for {days}",
-    "longest_gap_91d": "up to {days} without use in the last 91 days",
-    "oldest_open_ticket": "a ticket open for {days}",
-    "oldest_open_urgent_ticket": "an urgent ticket open for {days}",
-    "days_since_touchpoint": "no touchpoint for {days}",
-    "nps_age": "last NPS answer {days} ago",
-    "nps_last": "last NPS answer: {value} of 10",
-    "seat_utilisation": "{share} of the seats used in the last 28 days",
-    "busiest_user_share_28d": "one person makes {share} of the use of the last 28 days",
-    "key_feature_share_28d": "{share} of the key features used in the last 28 days",
-    "within_sla_share_91d": "{share} of the tickets of the last 91 days answered in time",
-    "months_below_own_half": "{value} of the last six months below half the account's own average",
-    "tenure_days": "customer for {days}",
-    "nps_mean_182d": "NPS answers of the last half year average {value} of 10",
-    "nps_detractors_182d": "NPS answers of 6 or less in the last half year: {value}",
-    "nps_answers_182d": "NPS answers in the last half year: {value}",
-    "nps_trend": "last NPS answer against the earlier ones: {value}",
-    "csat_last": "last rated ticket: {value} for satisfaction",
-    "reopened_tickets_91d": "tickets reopened in the last 91 days: {value}",
-    "lost_users_28d": "people who stopped using it in the last 28 days: {value}",
-    "lost_departments_91d": "departments that stopped using it in the last 91 days: {value}",
-    "late_touchpoints_182d": "touchpoints held over a week late in the last half year: {value}",
-    "planned_touchpoints_182d": "planned touchpoints in the last half year: {value}",
-}
+@dataclass(frozen=True)
+class Told:
+    """A sentence without comparison; `about`: the feature, itself or the level that a change ends
+    at, whose values elsewhere may be set beside it, read by `shown`. None: nothing compares."""
+
+    text: str
+    about: str | None
+    shown: Callable[[float], str]
+    named: bool  # whether the value stands after a name, so that what is typical may follow
 
 
-def phrase(feature: str, row: Row, typical: float | None, meaning: str) -> str:
+def phrase(
+    feature: str, row: Row, typical: float | None, meaning: str, usual: Row = MappingProxyType({})
+) -> str:
     """One sentence about one feature of one account.
 
     `row` holds the account's other features, from which a change gets its two ends; `typical` is
-    the median in training, `meaning` the dictionary's text.
+    the median in training, `meaning` the dictionary's text, `usual` the medians among similar
+    accounts where they are known; they are said unless the account has the same. Where it does, or
+    lies on one side of them and on the other of what is typical, that is said too.
 
     >>> row = {"active_users_28d": 9.0, "active_users_trend_28d": 0.375}
-    >>> phrase("active_users_trend_28d", row, 1.0, "")
-    'active users fell from 24 to 9 in eight weeks'
-    >>> phrase("events_28d", {"events_28d": 40.0}, 310.0, "Events in the last 28 days.")
-    'Events in the last 28 days: 40 (typical here: 310)'
+    >>> phrase("active_users_trend_28d", row, 1.0, "", {"active_users_28d": 21.0})
+    'active users fell from 24 to 9 in eight weeks; similar accounts: 21'
+    >>> phrase("tickets", {"tickets": 40.0}, 31.0, "Tickets in the last 28 days.")
+    'Tickets in the last 28 days: 40 (typical here: 31)'
     """
+    told = _told(feature, row, meaning)
+    usually = None if typical is None else f" (typical here: {told.shown(typical)})"
+    similar = None if told.about is None else _number(usual.get(told.about))
+    if told.about is None or similar is None:
+        return told.text + (usually or "" if told.named else "")
+    own, others = float(row[told.about]), told.shown(similar)
+    text = told.text if told.shown(own) == others else f"{told.text}; similar accounts: {others}"
+    if typical is None or told.about != feature or (own - similar) * (own - typical) > 0:
+        return text
+    return f"{text}{usually}"
+
+
+def changed(feature: str, before: Row, row: Row, meaning: str, when: str) -> str | None:
+    """The sentence of today with the value of an earlier morning; None if it reads the same.
+
+    >>> then, now = {"days_since_use": 1.0}, {"days_since_use": 23.0}
+    >>> changed("days_since_use", then, now, "", "1 December")
+    'no use for 23 days; 1 day on 1 December'
+    """
+    told, earlier = _told(feature, row, meaning), _told(feature, before, meaning)
+    about = told.about or earlier.about
+    if about is None:
+        return None if told.text == earlier.text else f"{told.text}; {when}: {earlier.text}"
+    was, now = _number(before.get(about)), _number(row.get(about))
+    shown = (told if told.about else earlier).shown
+    if was is None or now is None:
+        return None if was == now else f"{told.text}; {_or_unknown(was, shown)} on {when}"
+    return None if shown(was) == shown(now) else f"{told.text}; {shown(was)} on {when}"
+
+
+def _or_unknown(value: float | None, shown: Callable[[float], str]) -> str:
+    return "not known" if value is None else shown(value)
+
+
+def _told(feature: str, row: Row, meaning: str) -> Told:
     value = row[feature]
     if isinstance(value, str):
-        return f"{_plain(meaning)}: {value}"
+        return Told(f"{_plain(meaning)}: {value}", None, _amount, False)
     number = _number(value)
     if number is None:
-        return f"{_plain(meaning)}: not known"
-    for told in (_change, _growth, _sentence):
-        sentence = told(feature, number, row)
-        if sentence is not None:
-            return sentence
+        wider = BECAUSE.get(feature, feature)
+        missing = wider if _number(row.get(wider)) is None else feature
+        unknown = UNKNOWN.get(missing, f"{_plain(meaning)}: not known")
+        return Told(unknown, None, _amount, False)
+    for tell in (_change, _level, _growth, _flag, _sentence):
+        told = tell(feature, number, row)
+        if told is not None:
+            return told
     shown = _shown(feature)
-    compared = "" if typical is None else f" (typical here: {shown(typical)})"
-    return f"{_plain(meaning)}: {shown(number)}{compared}"
+    return Told(f"{_plain(meaning)}: {shown(number)}", feature, shown, True)
 
 
-def _change(feature: str, value: float, row: Row) -> str | None:
+def _change(feature: str, value: float, row: Row) -> Told | None:
     match = re.fullmatch(r"(\w+)_trend_(\d+)d", feature)
     if match is None or match[1] not in COUNTED or int(match[2]) not in SPANS:
         return None
-    what, span = COUNTED[match[1]], SPANS[int(match[2])]
-    now = _number(row.get(f"{match[1]}_{match[2]}d"))
+    what, span, level = COUNTED[match[1]], SPANS[int(match[2])], f"{match[1]}_{match[2]}d"
+    now = _number(row.get(level))
     if value == 0:
-        return f"{what} fell to 0 in {span}"
-    if now is None:
-        return f"{what} {_moved(value - 1)} {abs(value - 1):.0%} in {span}"
-    before, after = _amount(now / value), _amount(now)
-    if before == after:
-        return f"{what} stayed at {after} for {span}"
-    return f"{what} {_moved(value - 1)} from {before} to {after} in {span}"
+        text = f"{what} fell to 0 in {span}"
+    elif now is None:
+        text = f"{what} {_moved(value - 1)} {abs(value - 1):.0%} in {span}"
+    elif (before := _amount(now / value)) == (after := _amount(now)):
+        text = f"{what} stayed at {after} for {span}"
+    else:
+        text = f"{what} {_moved(value - 1)} from {before} to {after} in {span}"
+    return Told(text, None if now is None else level, _amount, False)
 
 
-def _growth(feature: str, value: float, row: Row) -> str | None:
+def _level(feature: str, value: float, row: Row) -> Told | None:
+    """What is counted in a window, with the account's own window before where that is known."""
+    block = re.fullmatch(r"active_days_in_(\d)", feature)
+    match = re.fullmatch(r"(\w+)_(\d+)d", feature)
+    if block is not None:
+        what, days, at = COUNTED["active_days"], "28", int(block[1])
+        before = _number(row.get(f"active_days_in_{at + 1}"))
+        when = f"the 28 days until {28 * (at - 1)} days ago" if at > 1 else "the last 28 days"
+    elif match is not None and match[1] in COUNTED:
+        what, days, when = COUNTED[match[1]], match[2], f"the last {match[2]} days"
+        trend = _number(row.get(f"{match[1]}_trend_{days}d"))
+        before = value / trend if trend else None
+    else:
+        return None
+    text = f"{what} in {when}: {_amount(value)}"
+    if before is not None:
+        text += f", after {_amount(before)} in the {days} days before"
+    return Told(text, feature, _amount, True)
+
+
+def _growth(feature: str, value: float, row: Row) -> Told | None:
     match = re.fullmatch(r"(arr|seats)_growth_(\d+)d", feature)
     if match is None:
         return None
     what = {"arr": "ARR", "seats": "seats"}[match[1]]
-    if abs(value) < 0.005:
-        return f"{what} unchanged in {match[2]} days"
-    return f"{what} {_moved(value)} {abs(value):.0%} in {match[2]} days"
+    grown = f"{_moved(value)} {abs(value):.0%}" if abs(value) >= 0.005 else "unchanged"
+    return Told(f"{what} {grown} in {match[2]} days", feature, _grown, False)
 
 
-def _sentence(feature: str, value: float, row: Row) -> str | None:
-    if feature == "auto_renew":
-        return "renews by itself" if value else "does not renew by itself"
-    if feature == "month_to_month" and value:
-        return "may leave at the end of any month"
+def _grown(value: float) -> str:
+    return f"{value:+.0%}" if abs(value) >= 0.005 else "unchanged"
+
+
+def _flag(feature: str, value: float, row: Row) -> Told | None:
+    if feature not in FLAGS:
+        return None
+    return Told(FLAGS[feature][bool(value)], None, _amount, False)
+
+
+def _sentence(feature: str, value: float, row: Row) -> Told | None:
     if feature not in SENTENCES:
         return None
-    days = f"{value:.0f} day" if round(value) == 1 else f"{value:,.0f} days"
-    return SENTENCES[feature].format(value=_amount(value), days=days, share=f"{value:.0%}")
+    words = SENTENCES[feature]
+    text = words.format(value=_amount(value), days=_days(value), share=f"{value:.0%}")
+    shown = _days if "{days}" in words else _share if "{share}" in words else _amount
+    return Told(text, feature, shown, words.endswith(": {value}"))
+
+
+def _days(value: float) -> str:
+    return f"{value:.0f} day" if round(value) == 1 else f"{value:,.0f} days"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}"
 
 
 def _moved(change: float) -> str:
@@ -121,7 +177,7 @@ def _number(value: Any) -> float | None:
 
 def _shown(feature: str) -> Callable[[float], str]:
     if "share" in feature or "utilisation" in feature or feature == "discount":
-        return lambda value: f"{value:.0%}"
+        return _share
     return _amount
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import lightgbm as lgb
 
 
+CONTRADICTED = 2.0  # standard errors by which data may speak against a declared sign
+
+
 class TrainingRows(ValueError):
     """The rows to learn from are not what training needs."""
 
@@ -39,12 +42,37 @@ class Rows:
     def positives(self) -> np.ndarray:
         return self.weight * self.outcome
 
+    def bound(self, rows: np.ndarray) -> dict[str, int]:
+        """The declared signs that these rows do not contradict.
+
+        A sign is contradicted where the covariance of the column's ranks with the outcome has the
+        other sign by two standard errors, rows of one account standing or falling together.
+        """
+        columns = [at for at, name in enumerate(self.encoding.columns) if name in self.signs]
+        if not columns or not len(rows):
+            return {}
+        ranks = pd.DataFrame(self.matrix[rows][:, columns]).rank(pct=True) - 0.5
+        weight, outcome = self.weight[rows], self.outcome[rows]
+        centred = ranks.fillna(0.0).to_numpy()
+        centred = centred - np.average(centred, axis=0, weights=weight)
+        surprise = weight * (outcome - np.average(outcome, weights=weight))
+        accounts = self.index[rows].get_level_values("account_id")
+        by_account = pd.DataFrame(surprise[:, None] * centred).groupby(accounts).sum().to_numpy()
+        spread = np.sqrt((by_account**2).sum(axis=0))
+        z = by_account.sum(axis=0) / np.where(spread > 0, spread, np.inf)
+        names = [self.encoding.columns[at] for at in columns]
+        return {
+            name: self.signs[name]
+            for name, seen in zip(names, z, strict=True)
+            if seen * self.signs[name] > -CONTRADICTED
+        }
+
     def ridge(self, rows: np.ndarray, settings: LinearSettings) -> linear.Problem:
         return linear.problem(
             self.matrix[rows],
             self.outcome[rows],
             self.encoding,
-            self.signs,
+            self.bound(rows),
             self.directions,
             self.families,
             settings,
@@ -53,9 +81,9 @@ class Rows:
     def trees(
         self, rows: np.ndarray, settings: GradientSettings
     ) -> tuple[lgb.Dataset, dict[str, object]]:
-        columns = self.encoding.columns
+        columns, signs = self.encoding.columns, self.bound(rows)
         params = gradient.parameters(
-            settings, len(rows), [self.signs.get(column, 0) for column in columns]
+            settings, len(rows), [signs.get(column, 0) for column in columns]
         )
         texts = [at for at, column in enumerate(columns) if column in self.encoding.categories]
         data = gradient.binned(

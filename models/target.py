@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from features import contracts
 from features.cover import NEVER, total
+from models.chain import chain
 
 ROUNDING = Decimal("0.01")  # of the ARR: a smaller change is none
 INDEX = ["account_id", "as_of"]
@@ -32,7 +33,13 @@ ELIGIBLE: Mapping[str, Callable[[pd.DataFrame, int], pd.Series]] = {
 }
 OUTCOME: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = {
     "lost": lambda rows: rows["lost"],
-    "expanded": lambda rows: rows["result"].eq("expanded").where(rows["result"].notna()),
+    "expanded": lambda rows: _became(rows, "expanded"),
+    "contracted": lambda rows: _became(rows, "contracted"),
+}
+RESULT: Mapping[str, str] = {  # what the tree calls an outcome
+    "lost": "churned",
+    "expanded": "expanded",
+    "contracted": "contracted",
 }
 
 
@@ -40,16 +47,17 @@ class Target(BaseModel):
     """One thing to predict.
 
     `eligible`: `due`, an undecided due date within the horizon, or `active`, every undecided
-    customer. `outcome`: `lost`, the account is gone before the horizon's end, or `expanded`, it is
-    not, and pays at least `growth` more (0.1 is a tenth) on the horizon's last day. `horizon`:
-    days, the morning the first. `given`: the target whose absence this one is conditioned on.
+    customer. `outcome`: `lost`, the account is gone before the horizon's end; `expanded`, it is
+    not, and pays at least `growth` more (0.1 is a tenth) on the horizon's last day; or
+    `contracted`, it is neither, and pays less. `horizon`: days, the morning the first. `given`: the
+    target whose absence this one is conditioned on, and with it that of whatever that one is given.
     `monotone`: whether the signs that features declare bind the model.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
     eligible: Literal["due", "active"]
-    outcome: Literal["lost", "expanded"]
+    outcome: Literal["lost", "expanded", "contracted"]
     horizon: PositiveInt
     growth: Annotated[float, Field(gt=0)] | None
     given: str | None
@@ -57,11 +65,30 @@ class Target(BaseModel):
 
     @model_validator(mode="after")
     def _grows(self) -> Target:
-        if self.outcome == "expanded" and self.growth is None:
+        if self.needs_growth and self.growth is None:
             raise ValueError(
-                f"targets.{self.name}: the outcome expanded needs a growth, such as 0.1"
+                f"targets.{self.name}: the outcome {self.outcome} needs a growth, such as 0.1"
             )
         return self
+
+    @property
+    def needs_growth(self) -> bool:
+        """Whether it must be known what counts as growth, to tell this outcome from the others."""
+        return self.outcome != "lost"
+
+    @property
+    def costs(self) -> bool:
+        """Whether the outcome costs ARR: then it rises with the risk that rules see."""
+        return self.outcome != "expanded"
+
+    @property
+    def result(self) -> str:
+        """The branch of the tree that is this target's outcome."""
+        return RESULT[self.outcome]
+
+    def is_measurable(self, observations: pd.DataFrame) -> pd.Series:
+        """Where the outcome can be said at all: growth of an unknown ARR cannot."""
+        return observations["arr"].notna() | (self.growth is None)
 
     def is_eligible(self, observations: pd.DataFrame) -> pd.Series:
         """Who this target is asked of, as known on the morning of each observation.
@@ -73,8 +100,7 @@ class Target(BaseModel):
         [True, True, False, False]
         """
         asked = ELIGIBLE[self.eligible](observations, self.horizon)
-        measurable = observations["arr"].notna() | (self.growth is None)
-        return (asked & measurable).astype(bool)
+        return (asked & self.is_measurable(observations)).astype(bool)
 
     def is_settled(self, as_of: pd.Series, *, by: date, grace: int, delay: int) -> pd.Series:
         """Whether on day `by` no more is to be learnt about an observation.
@@ -154,12 +180,21 @@ def weights(labels: pd.DataFrame) -> pd.Series:
     )
 
 
-def learnable(labels: pd.DataFrame, target: Target) -> pd.DataFrame:
-    """The rows to learn a target from: settled, and where it is `given` another's absence, those
-    who stayed; weighted anew."""
+def learnable(labels: pd.DataFrame, target: Target, targets: Mapping[str, Target]) -> pd.DataFrame:
+    """The rows to learn a target from: settled, and those only to whom nothing happened that it is
+    `given` the absence of, however far up the chain; weighted anew.
+
+    `labels` are the target's own, `targets` all by name.
+    """
     told = labels[labels["outcome"].notna()]
-    rows = told if target.given is None else told[told["stayed"].astype(bool)]
+    before = [ancestor.result for ancestor in chain(target, targets)[:-1]]
+    rows = told[~told["result"].isin(before) & (told["result"].notna() | (not before))]
     return rows.assign(weight=weights(rows))
+
+
+def _became(rows: pd.DataFrame, result: str) -> pd.Series:
+    """Whether the tree ended so; empty where it cannot be said how."""
+    return rows["result"].eq(result).where(rows["result"].notna())
 
 
 def _decision(rows: pd.DataFrame, horizon: int) -> pd.Series:

@@ -175,13 +175,14 @@ def features(
 @app.command()
 def train(target: Annotated[str, typer.Argument(help="A target of params.yaml.")]) -> None:
     """Train one target on what is settled, and track the run."""
-    from pipeline import files, train
+    from pipeline import files, gate, train
     from pipeline.settings import load
 
     if target not in load().targets:
         raise typer.BadParameter(f"{target} is no target: choose among {', '.join(load().targets)}")
     need(files.LABELS / target, "dvc repro")
     with working(f"training {target}"):
+        gate.run(target)
         train.run(target)
     typer.echo((files.RUNS / f"{target}.json").read_text(encoding="utf-8"), nl=False)
 
@@ -209,6 +210,53 @@ def score(
         print_json(found.summary)
     else:
         shown.summary(found.summary, found.frame, out)
+
+
+@app.command()
+def explain(
+    account: Annotated[str, typer.Argument(help="An account id.")],
+    as_of: AsOf,
+    target: Annotated[
+        str | None, typer.Option(help="A target of params.yaml; by default the loss.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="An earlier morning; by default last month's."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why one account's probability is what it is, and what changed since last month."""
+    from pipeline import cycle, files
+    from pipeline import terminal as shown
+    from pipeline.explanation import Asked, explanation, previous
+    from pipeline.settings import load
+    from serve.freshness import Refused
+
+    def asked(day: date) -> Asked:
+        known = cycle.bundles(settings, day)
+        return Asked(day, one_morning(day), known.models, known.sha256)
+
+    settings, day = load(), as_of.date()
+    about = target or cycle.loss(settings).name
+    if about not in settings.targets:
+        raise typer.BadParameter(
+            f"{about} is no target: choose among {', '.join(settings.targets)}"
+        )
+    if since is not None and since >= as_of:
+        raise typer.BadParameter(f"--since {since:%Y-%m-%d} must lie before --as-of {day}")
+    need(files.ARTIFACTS, "dvc repro")
+    now, then, why_not = asked(day), None, None
+    try:
+        then = asked(since.date() if since else previous(day))
+    except (Refused, typer.BadParameter) as why:
+        if since is not None:
+            raise
+        why_not = str(why)
+    found = explanation(settings, account, settings.targets[about], now, then, why_not)
+    if as_json:
+        print_json(found)
+    else:
+        shown.explanation(found)
 
 
 @app.command()
@@ -351,7 +399,8 @@ def need(path: Path, command: str) -> None:
 
 
 def main() -> None:
-    """Run a verb; what is wrong is said in sentences: exit 2 for bad input, 1 for an error."""
+    """Run a verb; what is wrong is said in sentences: exit 2 for bad input, 3 where the gate
+    found a leak, 1 for an error."""
     try:
         app()
     except OSError as error:
@@ -362,7 +411,14 @@ def main() -> None:
         if not isinstance(error, (*kinds, RuntimeError)):
             raise
         print(error, file=sys.stderr)
-        sys.exit(2 if isinstance(error, kinds) else 1)
+        sys.exit(2 if isinstance(error, kinds) else 3 if leaks(error) else 1)
+
+
+def leaks(error: Exception) -> bool:
+    """Whether the honesty gate refused what was to be learnt."""
+    from models.gate import LeakFound
+
+    return isinstance(error, LeakFound)
 
 
 def refusals() -> tuple[type[Exception], ...]:

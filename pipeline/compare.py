@@ -7,6 +7,7 @@ import json
 import pandas as pd
 
 from features.publication import read_frame
+from models.baselines import KINDS
 from models.comparison import Comparison, compare
 from models.duel import Kind
 from models.target import weights
@@ -33,7 +34,7 @@ def held_out() -> Comparison:
     """The comparison that params.yaml asks for, from the files of the stages before."""
     settings, calendar = load(), Calendar.read(files.CALENDAR)
     predictions = read_frame(files.HELDOUT)
-    probable = {LEARNT, BASE_RATE}
+    probable = {LEARNT, BASE_RATE, *KINDS}
     kinds: dict[str, Kind] = {
         name: "probability" if name in probable else "rule"
         for name in sorted(predictions["model"].unique())

@@ -12,10 +12,13 @@ import pandas as pd
 
 from features import contracts
 from features.feature import dictionary, families
+from features.publication import read_frame
 from models import bundle, explain
 from models.blend import Model
+from models.chain import chain
 from models.health import HealthScore
-from models.target import Target
+from models.outcomes import branches
+from models.target import COLUMNS, Target
 from models.warning import EarlyWarning
 from pipeline import files
 from pipeline.calendar import Calendar
@@ -33,8 +36,9 @@ class NoBundle(Refused):
 
 @dataclass(frozen=True)
 class Bundles:
-    """The models of every target as of one cutoff, and the hash of them together."""
+    """The models of every target as of one cutoff (its name), and the hash of them together."""
 
+    cutoff: str
     models: Mapping[str, Model]
     sha256: str
     version: str
@@ -49,16 +53,18 @@ def bundles(settings: Settings, as_of: date) -> Bundles:
         folders = {name: files.bundle(name, cutoff) for name in settings.targets}
         manifests = {name: bundle.manifest(folder) for name, folder in folders.items()}
         for name, of in manifests.items():
-            if of["about"]["target"] != settings.targets[name].model_dump():
+            target = settings.targets[name]
+            asked = (target.model_dump(), [one.result for one in chain(target, settings.targets)])
+            if (of["about"]["target"], of["about"]["chain"]) != asked:
                 raise NoBundle(
                     f"{folders[name]} was learnt for another target than targets.{name} of "
-                    f"{files.PARAMS} now describes: train again (`dvc repro`)"
+                    f"{files.PARAMS} now describes: train again (`dvc repro -f train@{name}`)"
                 )
         if all(date.fromisoformat(of["about"]["cutoff"]) <= as_of for of in manifests.values()):
             seals = pd.Series({name: bundle.identity(path) for name, path in folders.items()})
             version = manifests[loss(settings).name]["about"]["identity"][:12]
             models = {name: bundle.load(folder) for name, folder in folders.items()}
-            return Bundles(models, of_frame(seals.to_frame("sha256")), version)
+            return Bundles(cutoff, models, of_frame(seals.to_frame("sha256")), version)
     earliest = max(manifest["about"]["cutoff"] for manifest in manifests.values())
     raise NoBundle(
         f"no model was learnt before {as_of}: the earliest cutoff is {earliest}. Ask for a morning "
@@ -74,15 +80,18 @@ def loss(settings: Settings) -> Target:
     return found[0]
 
 
-def scorers(settings: Settings, models: Mapping[str, Model]) -> Scorers:
-    """Everything that judges an account, put together from the settings and the bundles."""
+def scorers(settings: Settings, models: Mapping[str, Model], customers: pd.DataFrame) -> Scorers:
+    """Everything that judges an account, put together from the settings and the bundles.
+
+    `customers`: the features of everyone on the morning, whom the reasons compare an account with.
+    """
     model = models[loss(settings).name]
     known = dictionary(settings.features.families)
     texts = dict(zip(known["name"], known["meaning"], strict=True))
     chosen = families(settings.features.families)
 
     def reasons(features: pd.DataFrame) -> pd.DataFrame:
-        return explain.reasons(model, features, chosen, dictionary=texts)
+        return explain.reasons(model, features, chosen, dictionary=texts, peers=customers)
 
     return Scorers(
         models=models,
@@ -112,8 +121,9 @@ def score(settings: Settings, as_of: date, within: int, facts: Path = files.FACT
             features=asked.features,
             accounts=accounts(facts),
             failures=asked.failures,
+            labels=expansions(settings, known.cutoff),
         ),
-        scorers(settings, known.models),
+        scorers(settings, known.models, asked.features),
         settings.cycle,
         Identity(
             model_version=known.version,
@@ -122,6 +132,14 @@ def score(settings: Settings, as_of: date, within: int, facts: Path = files.FACT
             params_sha256=identity("score")["params"],
         ),
     )
+
+
+def expansions(settings: Settings, cutoff: str) -> pd.DataFrame:
+    """What was settled at a cutoff for the target of the tree that expands; empty without one."""
+    for target in branches(loss(settings), list(settings.targets.values())):
+        if target.outcome == "expanded":
+            return read_frame(files.LABELS / target.name / f"{cutoff}.parquet")
+    return pd.DataFrame(columns=list(COLUMNS))
 
 
 def accounts(facts: Path) -> pd.DataFrame:

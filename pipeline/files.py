@@ -31,8 +31,18 @@ TRACKING = Path("mlflow.db")
 DATA_REPORT = Path("reports/data")
 COMPARISON = Path("reports/comparison.json")
 REPORT = Path("reports/renewcast")
+GATE = Path("reports/gate")
+CARDS = Path("reports/cards")
+
+
+BASELINES = "baselines"  # the simple models of a target, as of the held-out cutoff
 
 
 def bundle(target: str, cutoff: str) -> Path:
     """The model of a target, as of one of the cutoffs."""
     return ARTIFACTS / target / cutoff
+
+
+def baselines(target: str) -> Path:
+    """The folder of a target's simple models, a bundle each."""
+    return ARTIFACTS / target / BASELINES

@@ -15,7 +15,7 @@ from pipeline.settings import load
 
 
 def run(name: str) -> None:
-    """Write data/labels/<target>: each of files.CUTOFFS has its own labels."""
+    """Write data/labels/<target>: each of the two cutoffs has its own labels."""
     settings, calendar = load(), Calendar.read(files.CALENDAR)
     target, grace = settings.targets[name], settings.contracts.grace
     asked = read_frame(files.OBSERVATIONS)

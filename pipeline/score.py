@@ -7,6 +7,7 @@ import pandas as pd
 
 from features.publication import read_frame, write_frame
 from models import bundle
+from models.blend import Model
 from models.health import HealthScore
 from models.health_refit import RefittedHealth
 from models.target import learnable
@@ -43,19 +44,35 @@ def predictions(settings: Settings, calendar: Calendar) -> pd.DataFrame:
         told[loss.name]["as_of"], by=days.min().date(), grace=grace, delay=calendar.delay
     )
     health = HealthScore(settings.health)
-    refitted = RefittedHealth.fit(health, features, learnable(told[loss.name][settled], loss))
-    scored = scorer.score(
+    known = learnable(told[loss.name][settled], loss, settings.targets)
+    refitted = RefittedHealth.fit(health, features, known)
+    rows = (
         features[features.index.get_level_values("as_of").isin(days)],
         asked[asked["as_of"].isin(days)],
-        {name: bundle.load(files.bundle(name, files.BACKTEST)) for name in settings.targets},
-        list(settings.targets.values()),
-        [health, refitted, EarlyWarning(settings.warning)],
     )
+    models = {name: bundle.load(files.bundle(name, files.BACKTEST)) for name in settings.targets}
+    targets = list(settings.targets.values())
+    rules: list[scorer.Rule] = [health, refitted, EarlyWarning(settings.warning)]
+    scored = scorer.score(*rows, models, targets, rules)
     constant = scored[scored["model"].eq(scorer.LEARNT)].assign(model=BASE_RATE)
     constant["score"] = constant["target"].map(
         {name: base_rate(rows) for name, rows in told.items()}
     )
-    return pd.concat([scored, constant], ignore_index=True)
+    simple = [
+        scorer.score(*rows, models | chain, targets, []).assign(model=kind)
+        for kind, chain in baselines(settings).items()
+    ]
+    return pd.concat([scored, constant, *simple], ignore_index=True)
+
+
+def baselines(settings: Settings) -> dict[str, dict[str, Model]]:
+    """The simple models by kind, each with those of every target that has one."""
+    found: dict[str, dict[str, Model]] = {}
+    for name in settings.targets:
+        folder = files.baselines(name)
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            found.setdefault(path.name, {})[name] = bundle.load(path)
+    return found
 
 
 def base_rate(labels: pd.DataFrame) -> float:

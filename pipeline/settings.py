@@ -18,7 +18,9 @@ from pydantic import (
 
 from features.engine import EngineSettings
 from features.feature import definitions
+from models.chain import check_chains
 from models.comparison import ComparisonSettings
+from models.evidence import GateSettings
 from models.health_profile import HealthSettings, check_names
 from models.heldout import HeldoutSettings
 from models.ladder import LearnSettings
@@ -79,6 +81,7 @@ class Settings(Block):
     heldout: HeldoutSettings
     targets: Targets
     features: FeaturesSettings
+    gate: GateSettings
     learning: LearnSettings
     health: HealthSettings
     warning: WarningSettings
@@ -89,18 +92,8 @@ class Settings(Block):
     @model_validator(mode="after")
     def _measures(self) -> Settings:
         check_names(self.health, {definition.name for definition in definitions()})
+        check_chains(self.targets)
         for name, target in self.targets.items():
-            given = self.targets.get(target.given) if target.given else None
-            if target.given and (
-                given is None
-                or given.outcome != "lost"
-                or given.given is not None
-                or given.horizon != target.horizon
-            ):
-                raise ValueError(
-                    f"targets.{name}.given is {target.given}: it must name another target with the "
-                    f"outcome lost, given nothing itself, over the same {target.horizon} days"
-                )
             if target.horizon > self.contracts.ahead:
                 raise ValueError(
                     f"targets.{name}.horizon {target.horizon} is further than contracts.ahead "

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.comparison import Comparison
+from models.explain import OTHER
 from serve.pages import money, percent, short_money
 from serve.predictions import records
 from serve.report import LABELS, METRICS
@@ -219,3 +220,95 @@ def health_of_one(assessed: pd.DataFrame, rules: pd.DataFrame) -> None:
         points = number(round(rule["points"], 1))
         table.add_row(rule["dimension"], points, percent(rule["weight"]), escape(rule["text"]))
     console().print(table)
+
+
+def explanation(found: Mapping[str, Any]) -> None:
+    """One account's probability by dimension beside its health, in sentences, and what changed."""
+    out, changed = console(), found["changed"]
+    since = found["since"] if changed or found["health_then"] else None
+    title = (
+        f"{found['account_id']}, {found['target']} within {found['horizon']} days of "
+        f"{found['as_of']}: {percent(found['probability'])} (80 %: {percent(found['low'])}–"
+        f"{percent(found['high'])}); base rate {percent(found['base_rate'])}"
+    )
+    columns = {"": "left", "points": "right"}
+    if changed:
+        columns |= {f"since {since}": "right"}
+    columns |= {"health": "right"} | ({f"on {since}": "right"} if found["health_then"] else {})
+    table = grid(title, columns)
+    for name, *cells in explained(found):
+        if name == "":
+            table.add_section()
+        else:
+            table.add_row(escape(name), *cells)
+    out.print(table)
+    if found["escape"] < 1:
+        first = {name: p for name, p in found["given"].items() if p is not None}
+        others = ", ".join(f"{name} {percent(p)}" for name, p in first.items())
+        out.print(
+            f"{percent(found['conditional'])} if nothing else happens first ({others}), times the "
+            f"{percent(found['escape'])} chance of that."
+        )
+    if not any(of["logit"] for of in found["dimensions"]):
+        out.print(f"The model tells no account from another: {escape(found['why'])}.")
+    bullets("What raises it", found["reasons"])
+    bullets("What lowers it", found["against"])
+    if changed:
+        moved = [(" + " if one["raises"] else " – ") + one["text"] for one in changed["sentences"]]
+        was, now = percent(changed["probability_then"]), percent(found["probability"])
+        bullets(f"Since {since}, from {was} to {now}", moved, mark="")
+    elif found["not_compared"]:
+        out.print(f"Not compared with an earlier morning: {escape(found['not_compared'])}")
+    out.print(found["caution"])
+
+
+def explained(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The rows of the table above; an empty name stands for a line between them."""
+    changed = found["changed"]
+    health = [of for of in (found["health"], found["health_then"]) if of]
+    moved = {of["dimension"]: of["points"] for of in changed["dimensions"]} if changed else {}
+
+    def row(name: str, points: float | None, change: float | None) -> tuple[str, ...]:
+        scores = [
+            rounded(of["dimensions"][name]) if name in of["dimensions"] else "" for of in health
+        ]
+        return name, tenths(points), *([tenths(change)] if changed else []), *scores
+
+    rows: list[tuple[str, ...]] = [("an average account", f"{100 * found['average']:.1f}")]
+    rows += [
+        row(of["dimension"], of["points"], moved.get(of["dimension"]))
+        for of in sorted(found["dimensions"], key=lambda of: -abs(of["points"]))
+        if of["logit"] or moved.get(of["dimension"]) or of["dimension"] != OTHER
+    ]
+    if found["given"]:
+        lost = found["conditional"] * (found["escape"] - 1)
+        rows.append(
+            row(f"{' or '.join(found['given'])} first", lost, changed and changed["escape"])
+        )
+    if changed and not changed["same_model"]:
+        rows.append(row("another model", None, changed["model"]["points"]))
+    whole = [f"{100 * found['probability']:.1f}"]
+    whole += [tenths(changed["points"])] if changed else []
+    whole += [f"{rounded(of['score'])} {of['band']}" for of in health]
+    return [*rows, ("",), ("probability", *whole)]
+
+
+def bullets(title: str, lines: list[str], mark: str = " · ") -> None:
+    """A heading and its lines, wrapped; nothing where there is no line."""
+    if lines:
+        console().print(f"[bold]{escape(title)}[/bold]")
+        for line in lines:
+            console().print(escape(f"{mark}{line}"))
+
+
+def tenths(share: float | None) -> str:
+    """Points of probability with their sign.
+
+    >>> tenths(0.0123), tenths(-0.5), tenths(-0.0001), tenths(None)
+    ('+1.2', '-50.0', '+0.0', '')
+    """
+    return "" if share is None else f"{round(100 * share, 1) + 0.0:+.1f}"
+
+
+def rounded(score: float | None) -> str:
+    return number(None if score is None else round(score))

@@ -1,4 +1,7 @@
-"""Stage: the model of one target, as of the held-out cutoff and as of the data's end."""
+"""Stage: the model of one target, as of the held-out cutoff and as of the data's end.
+
+As of the held-out cutoff the baselines are learnt, too: they are compared, and never published.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -14,10 +18,12 @@ from threadpoolctl import threadpool_limits
 from features.feature import families, signs
 from features.publication import published, read_frame
 from models import bundle, explain, metrics
+from models.baselines import baselines
 from models.blend import Model
+from models.chain import chain
 from models.ladder import train
 from models.target import learnable
-from pipeline import files
+from pipeline import card, files
 from pipeline.calendar import Calendar
 from pipeline.identity import identity
 from pipeline.settings import load, read
@@ -36,36 +42,48 @@ def run(name: str) -> None:
     columns = [column for family in chosen.values() for column in family]
     features = read_frame(files.FEATURES).set_index(INDEX)[columns]
     told = {
-        cutoff: learnable(read_frame(files.LABELS / name / f"{cutoff}.parquet"), target)
+        cutoff: learnable(
+            read_frame(files.LABELS / name / f"{cutoff}.parquet"), target, settings.targets
+        )
         for cutoff in (files.BACKTEST, files.SERVING)
     }
 
+    given: dict[str, Any] = {
+        "name": name,
+        "target": target,
+        "settings": settings.learning,
+        "signs": signs(settings.features.families),
+        "seed": settings.seed,
+        "gap_days": target.horizon + settings.contracts.grace + calendar.delay,
+        "families": chosen,
+    }
+
     def learnt(cutoff: str) -> Model:
-        return train(
-            features,
-            told[cutoff],
-            name=name,
-            target=target,
-            settings=settings.learning,
-            signs=signs(settings.features.families),
-            seed=settings.seed,
-            gap_days=target.horizon + settings.contracts.grace + calendar.delay,
-            families=chosen,
-        )
+        return train(features, told[cutoff], **given)
 
     # the trees are grown outside Python's lock; the limit holds until both models are there
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(len(told)) as pool:
         models = dict(zip(told, pool.map(learnt, told), strict=True))
+        simple = baselines(features, told[files.BACKTEST], **given)
     with published(files.ARTIFACTS / name) as folder:
+        chained = [one.result for one in chain(target, settings.targets)]
+        described = {**hashes, "target": target.model_dump(), "chain": chained}
+        about = {
+            cutoff: {**described, "cutoff": str(rows["by"].max().date())}
+            for cutoff, rows in told.items()
+        }
         for cutoff, model in models.items():
-            about = {
-                **hashes,
-                "target": target.model_dump(),
-                "cutoff": str(told[cutoff]["by"].max().date()),
-            }
-            bundle.save(model, folder / cutoff, about=about)
+            bundle.save(model, folder / cutoff, about=about[cutoff])
+        for kind, model in simple.items():
+            bundle.save(model, folder / files.BASELINES / kind, about={**described, "kind": kind})
     with TemporaryDirectory() as plots:
         draw(models[files.BACKTEST], features, chosen, Path(plots))
+        seen = {
+            cutoff: {"report": model.report, "signs": model.signs, "about": about[cutoff]}
+            for cutoff, model in models.items()
+        }
+        shown = card.render(card.of(name, settings, calendar, seen, None), "card.md")
+        (Path(plots) / "card.md").write_text(shown, encoding="utf-8")
         tracked = track(
             run_name=f"{name} {hashes['identity'][:12]}",
             params={"target": target.model_dump(), "learning": read()["learning"]},

@@ -19,10 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from features.tables import TABLES
 from models.comparison import agreement
 from models.health_profile import UNKNOWN
+from models.outcomes import OutcomeSettings, branches, expected, learn, totals
+from models.target import COLUMNS as LABELS
 from models.target import Target
 from serve.freshness import Refused
 from serve.judgement import HEALTH, PROBABILITIES, REASONS, Scorers, judge
-from serve.predictions import COLUMNS, publish
+from serve.predictions import COLUMNS, OUTCOMES, publish
 
 STATUSES = ("scored", "decided", "in_grace", "later_renewal", "failed")
 
@@ -63,7 +65,8 @@ class CycleSettings(BaseModel):
     """How a cycle is scored.
 
     `within`: days ahead where none are asked for; `share`: of the scored, how many each scorer
-    would list; `freshness`: table -> how many days before the morning its last fact may lie.
+    would list; `freshness`: table -> how many days before the morning its last fact may lie;
+    `outcomes`: how the tree is turned into ARR and kinds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +74,7 @@ class CycleSettings(BaseModel):
     share: float = Field(gt=0, le=1)
     bands: Bands
     freshness: dict[str, PositiveInt]
+    outcomes: OutcomeSettings
 
     @model_validator(mode="after")
     def _known(self) -> CycleSettings:
@@ -93,9 +97,10 @@ class Identity:
 class Due:
     """What is asked, and what is known on the morning.
 
-    `renewals` as known on `as_of`; `observations` (columns account_id, as_of, ...) and `features`
-    (indexed by these two); `accounts`: account_id and, where supplied, name, segment, owner;
-    `failures`: account -> why its features could not be computed.
+    `renewals` as known on `as_of`, the settled ones too; `observations` (columns account_id,
+    as_of, ...) and `features` (indexed by these two); `accounts`: account_id and, where supplied,
+    name, segment, owner; `failures`: account -> why its features could not be computed; `labels`:
+    what was settled by then for the target that expands, to learn the kinds from.
     """
 
     as_of: date
@@ -105,23 +110,25 @@ class Due:
     features: pd.DataFrame
     accounts: pd.DataFrame
     failures: Mapping[str, str] = field(default_factory=dict)
+    labels: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LABELS)))
 
 
 @dataclass(frozen=True)
 class Cycle:
-    """`frame`: one row a renewal, with the columns of COLUMNS; `health`: the score and every
-    dimension's, by account; `summary`: renewals and ARR due, in all and by status."""
+    """`frame`: one row a renewal, with the columns of COLUMNS; `outcomes`: one row a scored one,
+    with those of OUTCOMES; `health`: the score and every dimension's, by account; `summary`:
+    renewals and ARR due, in all and by status, and the outcomes to expect."""
 
     frame: pd.DataFrame
+    outcomes: pd.DataFrame
     health: pd.DataFrame
     summary: dict[str, object]
     identity: Identity
 
     def publish(self, folder: Path) -> None:
         """Write to `folder`, whole or not at all (serve/predictions.py)."""
-        publish(
-            self.frame, self.health, {**self.summary, "identity": asdict(self.identity)}, folder
-        )
+        about = {**self.summary, "identity": asdict(self.identity)}
+        publish(self.frame, self.outcomes, self.health, about, folder)
 
 
 def score_cycle(due: Due, scorers: Scorers, settings: CycleSettings, identity: Identity) -> Cycle:
@@ -146,9 +153,18 @@ def score_cycle(due: Due, scorers: Scorers, settings: CycleSettings, identity: I
     rows["prediction_id"] = _ids(rows, due.as_of, loss.name, identity.bundle_sha256)
     rows = rows.assign(**asdict(identity)).sort_values(["rank", "due_date", "account_id"])
     frame = rows[list(COLUMNS)].reset_index(drop=True)
-    summary = {"as_of": str(due.as_of), "due_within": due.within, **reconcile(frame, due)}
+    shares = learn(due.renewals, due.labels, branches(loss, scorers.targets), settings.outcomes)
+    ends = rows[rows["status"].eq("scored")].reset_index(drop=True)
+    ends = ends.join(expected(ends, shares))
+    summary = {
+        "as_of": str(due.as_of),
+        "due_within": due.within,
+        **reconcile(frame, due),
+        "outcomes": totals(ends, shares),
+    }
     dimensions = [c for c in judged.columns if c in HEALTH or str(c).endswith("_score")]
-    return Cycle(frame, judged[dimensions].reset_index(), summary, identity)
+    outcomes = ends[list(OUTCOMES)]
+    return Cycle(frame, outcomes, judged[dimensions].reset_index(), summary, identity)
 
 
 def reconcile(frame: pd.DataFrame, due: Due) -> dict[str, object]:
@@ -197,9 +213,8 @@ def _renewals_due(due: Due) -> pd.DataFrame:
     known = due.renewals.reset_index(drop=True)
     days = (known["due_date"] - pd.Timestamp(due.as_of)).dt.days
     rows = known[known["status"].eq("in_grace") | days.between(0, due.within - 1)]
-    rows = rows[["account_id", "due_date", "arr_due", "status", "decided", "lost_at"]].assign(
-        days_to_due=days, arr_due=rows["arr_due"].astype(float)
-    )
+    shown = ["account_id", "due_date", "arr_due", "month_to_month", "status", "decided", "lost_at"]
+    rows = rows[shown].assign(days_to_due=days, arr_due=rows["arr_due"].astype(float))
     doubled = rows[rows.duplicated(["account_id", "due_date"])]
     if not doubled.empty:
         raise NotReconciled(

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from models.outcomes import BRANCHES, branches, tree
 from models.target import Target
 from serve.scorer import INDEX, Model, probabilities
 
@@ -58,7 +59,8 @@ class Judgement:
 
 
 def judge(features: pd.DataFrame, observations: pd.DataFrame, scorers: Scorers) -> Judgement:
-    """PROBABILITIES, the health score with its dimensions, early_warning and REASONS, by index.
+    """PROBABILITIES, the BRANCHES of the whole tree, the health score with its dimensions,
+    early_warning and REASONS, by index.
 
     Where the scorers raise on the whole, the rows are halved until the accounts that cause it
     stand alone: those are failures, the rest is judged. If that leaves several failures and no
@@ -94,7 +96,7 @@ def _together(features: pd.DataFrame, observations: pd.DataFrame, scorers: Score
     if features.empty:
         return pd.DataFrame(
             index=features.index,
-            columns=[*PROBABILITIES, *HEALTH, "early_warning", *REASONS],
+            columns=[*PROBABILITIES, *BRANCHES, *HEALTH, "early_warning", *REASONS],
             dtype=object,
         )
     long = probabilities(features, observations, scorers.models, scorers.targets)
@@ -106,6 +108,8 @@ def _together(features: pd.DataFrame, observations: pd.DataFrame, scorers: Score
         for what in ("probability", "low", "high"):
             if f"{column}_{what}" in PROBABILITIES:
                 judged[f"{column}_{what}"] = mine[what].reindex(features.index)
+    if (loss := scorers.first_of("lost")) is not None:
+        judged = judged.join(tree(long, observations, branches(loss, scorers.targets)))
     assessed = scorers.health.assess(features)
     warned = scorers.warning.assess(features).rename("early_warning")
     asked = judged["churn_probability"].notna()

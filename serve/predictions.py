@@ -1,7 +1,8 @@
 """Predictions as they are published: their columns, and a folder that is there whole or not at all.
 
 predictions.parquet   one row a renewal, the columns of COLUMNS
-predictions.csv       the same for a spreadsheet, without a cell that is a formula
+outcomes.parquet      one row a scored renewal: the whole tree and the ARR to expect, of OUTCOMES
+*.csv                 the same two for a spreadsheet, without a cell that is a formula
 health.parquet        the health score of each account by dimension, where it was assessed
 MANIFEST.json         written last: the SHA-256 of each file, the counts and the identity
 """
@@ -54,6 +55,21 @@ COLUMNS: dict[str, str] = {
     "features_sha256": "VARCHAR",
     "params_sha256": "VARCHAR",
 }
+OUTCOMES: dict[str, str] = {
+    "prediction_id": "VARCHAR",
+    "account_id": "VARCHAR",
+    "due_date": "DATE",
+    "p_churned": "DOUBLE",
+    "p_contracted": "DOUBLE",
+    "p_flat": "DOUBLE",
+    "p_expanded": "DOUBLE",
+    "share_seats": "DOUBLE",
+    "share_plan": "DOUBLE",
+    "share_product": "DOUBLE",
+    "share_price": "DOUBLE",
+    "expected_arr_renewed": "DOUBLE",
+    "expected_arr": "DOUBLE",
+}
 PANDAS = {"BIGINT": "Int64", "BOOLEAN": "boolean"}  # types that can be missing
 ORDER = ("rank NULLS LAST", "due_date", "account_id")
 
@@ -64,29 +80,38 @@ class DamagedPublication(RuntimeError):
 
 @dataclass(frozen=True)
 class Published:
-    """A verified publication: `predictions`, `health` (maybe empty) and its manifest."""
+    """A verified publication: `predictions`, `outcomes`, `health` (maybe empty), its manifest."""
 
     predictions: pd.DataFrame
+    outcomes: pd.DataFrame
     health: pd.DataFrame
     manifest: Mapping[str, object]
 
 
 def publish(
-    predictions: pd.DataFrame, health: pd.DataFrame, about: Mapping[str, object], folder: Path
+    predictions: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    health: pd.DataFrame,
+    about: Mapping[str, object],
+    folder: Path,
 ) -> None:
     """Write a publication to `folder`; if anything fails, what stood there before stays.
 
     `about` goes into the manifest as it is: when, how much, from what. No clock time is written.
     """
     with published(folder) as new, duckdb.connect() as con:
-        con.register("given", predictions)
-        typed = ", ".join(f'CAST("{name}" AS {sql}) AS "{name}"' for name, sql in COLUMNS.items())
-        parquet = new / "predictions.parquet"
-        write_parquet(con, f"SELECT {typed} FROM given", parquet, ORDER)
-        people = read_frame(parquet)
-        for day in ("as_of", "due_date"):
-            people[day] = people[day].dt.strftime("%Y-%m-%d")
-        write_csv(people, new / "predictions.csv")
+        for name, frame, columns, order in (
+            ("predictions", predictions, COLUMNS, ORDER),
+            ("outcomes", outcomes, OUTCOMES, ("due_date", "account_id")),
+        ):
+            con.register("given", frame)
+            typed = ", ".join(f'CAST("{of}" AS {sql}) AS "{of}"' for of, sql in columns.items())
+            parquet = new / f"{name}.parquet"
+            write_parquet(con, f"SELECT {typed} FROM given", parquet, order)
+            people = read_frame(parquet)
+            for day in (of for of, sql in columns.items() if sql == "DATE"):
+                people[day] = people[day].dt.strftime("%Y-%m-%d")
+            write_csv(people, new / f"{name}.csv")
         if not health.empty:
             con.register("assessed", health)
             write_parquet(
@@ -120,6 +145,7 @@ def read(folder: Path) -> Published:
     types = {name: PANDAS[sql] for name, sql in COLUMNS.items() if sql in PANDAS}
     return Published(
         predictions=read_frame(folder / "predictions.parquet").astype(types),
+        outcomes=read_frame(folder / "outcomes.parquet"),
         health=read_frame(health) if health.exists() else pd.DataFrame(),
         manifest=commit,
     )

@@ -28,6 +28,9 @@ LABELS = {
     "health_refitted": "Health score, refitted",
     "early_warning": "Early warning",
     "base_rate": "Base rate",
+    "contract_only": "Contract alone",
+    "ridge": "Ridge logit",
+    "plain_lightgbm": "LightGBM as it comes",
 }
 METRICS = {
     "auc": "AUC",
@@ -39,10 +42,14 @@ METRICS = {
     "calibration_intercept": "calibration intercept",
     "calibration_slope": "calibration slope",
 }
-QUESTION = {"lost": "Who would leave", "expanded": "Who would expand"}
+QUESTION = {
+    "lost": "Who would leave",
+    "expanded": "Who would expand",
+    "contracted": "Who would contract",
+}
 DISPUTES = ("model_riskier", "health_riskier")
 WHY = ("failed", "in_grace", "decided")  # the statuses that need a reason on the page
-HAPPENED = {"lost": "left", "expanded": "expanded"}
+HAPPENED = {"lost": "left", "expanded": "expanded", "contracted": "contracted"}
 Figures = dict[str, Any]
 
 
@@ -70,6 +77,7 @@ def build(
         "meta": dict(meta),
         "summary": dict(summary),
         "at_risk": at_risk(scored),
+        "outcomes": dict(summary["outcomes"]),
         "held_out": [part for part in held_out if part is not None],
         "counts": {
             "high": sum(row["risk_band"] == "high" for row in listed),

@@ -1,7 +1,7 @@
 """Features in, probabilities out: the function behind batch, comparison and service.
 
 It is pure, and knows no target, model or rule by name: a target that is learnt among those who
-escape another one (`given`) is multiplied by the chance of escaping it.
+escape others (`given`, a chain) is multiplied by the chance of escaping them all.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from models.chain import chain
 from models.target import Target
 
 INDEX = ["account_id", "as_of"]
@@ -51,21 +52,25 @@ def probabilities(
     """One row per (account_id, as_of, target) that is eligible: probability, low, high.
 
     `features` is indexed by (account_id, as_of); `observations` says on the same index who is
-    eligible for what. An observation that the `given` target does not ask about cannot meet its
-    outcome yet: there P(given) = 0.
+    eligible for what. Each target of a chain takes its share of what those before it left over:
+    P = left · P(outcome | none before), and left · (1 − P(outcome | none before)) goes on. Low ends
+    meet high ends there, so that low ≤ probability ≤ high all along. An observation that a target
+    does not ask about cannot meet its outcome yet: there it takes nothing.
     """
     known = observations.set_index(INDEX)
     found: dict[str, pd.DataFrame] = {}
+    left: dict[str | None, pd.DataFrame] = {
+        None: pd.DataFrame(1.0, features.index, ["probability", "low", "high"])
+    }
     for target in _in_order(targets, models):
         eligible = known.index[target.is_eligible(known)]
         asked = features.loc[features.index.isin(eligible)]
-        found[target.name] = alone = _alone(models[target.name], asked)
-        if target.given is not None:
-            other = found[target.given].reindex(alone.index)
-            escape = 1 - other.where(other.notna(), 0.0)
-            alone["probability"] *= escape["probability"]
-            alone["low"] *= escape["high"]
-            alone["high"] *= escape["low"]
+        alone = _alone(models[target.name], asked)
+        before = left[target.given]
+        found[target.name] = alone * before.reindex(alone.index)
+        escape = 1 - alone.reindex(features.index).fillna(0.0)
+        turned = escape.rename(columns={"low": "high", "high": "low"})
+        left[target.name] = before * turned[before.columns]
     frames = [found[target.name].assign(target=target.name).reset_index() for target in targets]
     columns = [*INDEX, "target", "probability", "low", "high"]
     return pd.concat(frames, ignore_index=True)[columns]
@@ -80,8 +85,8 @@ def score(
 ) -> pd.DataFrame:
     """Predictions (account_id, as_of, target, model, score): every scorer on the same rows.
 
-    A rule's score rises with the risk of leaving; for a target of another outcome it enters with
-    its sign turned, so that every score rises with the outcome it is compared on. Raises
+    A rule's score rises with the risk of leaving; for a target whose outcome costs no ARR it enters
+    with its sign turned, so that every score rises with the outcome it is compared on. Raises
     WithoutFeatures rather than leave an eligible observation out.
     """
     learnt = probabilities(features, observations, models, targets)
@@ -95,7 +100,7 @@ def score(
         )
     rows = learnt[[*INDEX, "target"]]
     scored = [rows.assign(model=LEARNT, score=learnt["probability"])]
-    turned = pd.Series({t.name: 1.0 if t.outcome == "lost" else -1.0 for t in targets}, dtype=float)
+    turned = pd.Series({t.name: 1.0 if t.costs else -1.0 for t in targets}, dtype=float)
     at = pd.MultiIndex.from_frame(rows[INDEX])
     for rule in rules:
         risk = rule.score(features).reindex(at).to_numpy(dtype=float)
@@ -115,7 +120,7 @@ def _alone(model: Model, asked: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_order(targets: Sequence[Target], models: Mapping[str, Model]) -> list[Target]:
-    names = {target.name for target in targets}
+    names = {target.name: target for target in targets}
     for target in targets:
         if target.name not in models:
             raise MissingModel(
@@ -126,4 +131,4 @@ def _in_order(targets: Sequence[Target], models: Mapping[str, Model]) -> list[Ta
                 f"target {target.name} is given the absence of {target.given}, "
                 f"which is not scored with it: score {sorted({*names, target.given})} together"
             )
-    return sorted(targets, key=lambda target: target.given is not None)
+    return sorted(targets, key=lambda target: len(chain(target, names)))

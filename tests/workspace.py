@@ -27,8 +27,10 @@ SMALL = {
 }
 STAGES = (
     ("simulate",), ("ingest",), ("validate",), ("observe",), ("label", "churn"),
-    ("label", "upsell"), ("featurize",), ("train", "churn"), ("train", "upsell"), ("score",),
-    ("compare",), ("report",),
+    ("label", "upsell"), ("label", "downsell"), ("featurize",), ("gate", "churn"),
+    ("gate", "upsell"), ("gate", "downsell"), ("train", "churn"), ("train", "upsell"),
+    ("train", "downsell"), ("score",), ("compare",), ("card", "churn"), ("card", "upsell"),
+    ("card", "downsell"), ("report",),
 )  # fmt: skip
 
 

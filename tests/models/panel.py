@@ -22,8 +22,20 @@ GAP_DAYS = 60
 
 SETTINGS = LearnSettings.model_validate(
     {
-        "rungs": {"linear_from": 10, "blend_from": 20, "least_gain_errors": 1.0},
-        "folds": {"blocks": 3, "account_groups": 4, "train_share": 0.25, "test_share": 0.2},
+        "rungs": {
+            "linear_from": 10,
+            "blend_from": 20,
+            "search_from": 100_000,
+            "unbound_from": 100_000,
+            "least_gain_errors": 1.0,
+        },
+        "folds": {
+            "blocks": 3,
+            "account_groups": 4,
+            "forward_from": 1,
+            "train_share": 0.25,
+            "test_share": 0.2,
+        },
         "gradient": {
             "learning_rate": 0.1,
             "leaves": 4,
@@ -41,10 +53,11 @@ SETTINGS = LearnSettings.model_validate(
             "seeds": 2,
             "threads": 1,
         },
+        "search": {"trials": 4, "rows_most": 2000},
         "linear": {"ridge": [10.0, 100.0], "knots": 9, "missing_share": 0.02},
         "blend": {"fold_seeds": 1, "even_prior": 100.0},
         "calibration": {"platt_from": 50, "beta_from": 300},
-        "interval": {"members": 3, "widen": 1.0},
+        "interval": {"members": 3, "widen": {10: 1.0}},
     }
 )
 

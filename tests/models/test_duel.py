@@ -74,3 +74,9 @@ def test_few_accounts_widen_the_interval_and_one_has_none():
     assert widths == sorted(widths)
     assert widths[0] == pytest.approx(2 * 1.96, rel=0.05)
     assert np.isnan(duel.interval(drawn, 1)).all()
+
+
+def test_scorers_that_differ_by_the_rounding_of_a_fit_cannot_be_told_apart():
+    doubt = None
+    assert duel._verdict("log_loss", 0.4, 0.4 - 2e-7, (1e-7, 3e-7), doubt)[0] == duel.CANNOT_TELL
+    assert duel._verdict("log_loss", 0.4, 0.4 - 2e-3, (1e-3, 3e-3), doubt)[0] == duel.WORSE

@@ -7,7 +7,9 @@ import pandas as pd
 
 from models.folds import FoldSettings, account_groups, folds
 
-SETTINGS = FoldSettings(blocks=3, account_groups=4, train_share=0.25, test_share=0.2)
+SETTINGS = FoldSettings(
+    blocks=3, account_groups=4, forward_from=1, train_share=0.25, test_share=0.2
+)
 
 
 def book(accounts, mornings):

@@ -11,8 +11,10 @@ import pytest
 from models import metrics
 from models.bundle import save
 from models.encoding import MissingColumns
-from models.ladder import BASE_RATE, BLEND, LINEAR, train
+from models.ladder import train
 from models.rows import TrainingRows
+from models.rungs import BASE_RATE, BLEND, LINEAR, SEARCH
+from models.search import RANGES
 from tests.models.fitted import blend
 from tests.models.panel import FAMILIES, GAP_DAYS, SETTINGS, SIGNS, Churn, panel
 
@@ -36,6 +38,9 @@ def first_positives(labels, count):
     kept = labels.copy()
     kept.iloc[np.random.default_rng(0).permutation(positive)[count:], 0] = False
     return kept
+
+
+RUNGS = SETTINGS.model_dump()["rungs"]
 
 
 def with_settings(**changed):
@@ -168,12 +173,35 @@ def test_more_of_what_is_bad_never_lowers_the_probability():
 
 def test_signs_bind_only_where_the_target_is_monotone():
     world = panel(150)
-    wrong = {column: -sign for column, sign in SIGNS.items()}
-    bound = learn(world.features, world.labels, signs=wrong)
-    free = learn(world.features, world.labels, signs=wrong, target=Churn(monotone=False))
-    assert bound.rung == BASE_RATE or bound.report["oof_auc"] < free.report["oof_auc"]
-    assert free.signs == {}
-    assert free.report["oof_auc"] > 0.7
+    bound = learn(world.features, world.labels)
+    assert bound.signs.items() <= SIGNS.items() and bound.signs
+    assert learn(world.features, world.labels, target=Churn(monotone=False)).signs == {}
+
+
+def test_a_sign_that_the_data_contradict_does_not_bind_and_is_named():
+    world = panel(150)
+    strong = "active_users_28d"
+    wrong = SIGNS | {strong: -SIGNS[strong]}
+    model = learn(world.features, world.labels, signs=wrong)
+    assert strong not in model.signs and strong in model.report["contradicted"]
+    assert model.report["oof_auc"] > 0.7
+
+
+def test_with_outcomes_enough_no_sign_binds():
+    world = panel(150)
+    settings = with_settings(rungs={**RUNGS, "unbound_from": 2})
+    assert learn(world.features, world.labels, settings=settings).signs == {}
+
+
+def test_with_outcomes_enough_the_trees_settings_are_searched_for():
+    world = panel(150)
+    model = learn(
+        world.features, world.labels, settings=with_settings(rungs={**RUNGS, "search_from": 20})
+    )
+    assert model.rung == SEARCH
+    assert set(model.report["trees"]) == set(RANGES)
+    if model.report["search_gain"] <= model.report["search_gain_error"]:
+        assert model.report["trees"] == SETTINGS.gradient.model_dump(include=set(RANGES))
 
 
 def test_the_order_of_columns_and_rows_changes_no_bit(tmp_path):

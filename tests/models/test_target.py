@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from features.observations import observe
-from models.target import Target, Targets, labels, weights
+from models.target import Target, Targets, labels, learnable, weights
 from tests.features import contracts_oracle as oracle
 from tests.features.test_contracts import worlds
 from tests.worlds import table
@@ -31,6 +31,10 @@ UPSELL = Target(
     given="churn",
     monotone=False,
 )
+DOWNSELL = UPSELL.model_copy(
+    update={"name": "downsell", "outcome": "contracted", "given": "upsell"}
+)
+CHAIN = {target.name: target for target in (CHURN, UPSELL, DOWNSELL)}
 
 
 def observed(folder, facts, mornings):
@@ -204,6 +208,69 @@ def test_without_a_growth_the_tree_calls_more_than_rounding_expanded(label):
     assert results == ["flat", "expanded"]
 
 
+# downsell, and what each target of a chain learns from
+
+
+FOUR = """
+    account_id  start_date  ended_at    arr
+    leaves      2023-01-15  2024-04-01  100
+    shrinks     2023-01-15  2024-04-01  100
+    shrinks     2024-04-01  -           80
+    stays       2023-01-15  -           100
+    grows       2023-01-15  2024-04-01  100
+    grows       2024-04-01  -           150
+"""
+
+
+def test_contracted_is_who_stays_and_pays_less_beyond_rounding(label):
+    found = label(FOUR, DOWNSELL, "2024-03-01").set_index("account_id")
+    assert found["outcome"].to_dict() == {
+        "leaves": False, "shrinks": True, "stays": False, "grows": False,
+    }  # fmt: skip
+
+
+def test_each_target_learns_from_whom_nothing_befell_earlier_in_its_chain(label):
+    learnt = {
+        name: sorted(learnable(label(FOUR, target, "2024-03-01"), target, CHAIN)["account_id"])
+        for name, target in CHAIN.items()
+    }
+    assert learnt == {
+        "churn": ["grows", "leaves", "shrinks", "stays"],
+        "upsell": ["grows", "shrinks", "stays"],
+        "downsell": ["shrinks", "stays"],
+    }
+
+
+def test_another_chain_is_learnt_without_code(label):
+    shrink = DOWNSELL.model_copy(update={"given": "churn"})
+    grow = UPSELL.model_copy(update={"given": "downsell"})
+    other = {"churn": CHURN, "downsell": shrink, "upsell": grow}
+    rows = learnable(label(FOUR, grow, "2024-03-01"), grow, other)
+    assert sorted(rows["account_id"]) == ["grows", "stays"]
+
+
+def test_rows_whose_end_cannot_be_said_teach_nothing_further_down_a_chain(label):
+    last = CHURN.model_copy(update={"name": "late", "given": "upsell", "growth": 0.1})
+    asked = UPSELL.model_copy(update={"given": None})
+    text = """
+        account_id  start_date  ended_at    arr
+        unknown     2023-01-15  2024-04-01  100
+        unknown     2024-04-01  -           -
+        stays       2023-01-15  -           100
+    """
+    told = label(text, last, "2024-03-01")
+    assert told["outcome"].tolist() == [False, False]
+    rows = learnable(told, last, {"upsell": asked, "late": last})
+    assert rows["account_id"].tolist() == ["stays"]
+
+
+def test_the_weights_of_what_is_learnt_are_those_of_the_rows_that_are_left(label):
+    found = label(FOUR, UPSELL, "2024-02-01", "2024-03-01")
+    gone = found["account_id"].eq("stays") & found["as_of"].eq("2024-02-01")
+    rows = learnable(found.assign(result=found["result"].mask(gone, "churned")), UPSELL, CHAIN)
+    assert rows.loc[rows["account_id"].eq("stays"), "weight"].tolist() == [1.0]
+
+
 # weights, lateness, settings
 
 
@@ -232,8 +299,9 @@ def test_targets_carry_the_name_of_their_block():
     [{"horizons": 90}, {"growth": None}, {"growth": 0}, {"horizon": 0}, {"eligible": "all"}],
 )
 def test_a_target_that_makes_no_sense_is_refused(change):
-    with pytest.raises(ValidationError):
-        Target.model_validate(UPSELL.model_dump() | change)
+    for target in (UPSELL, DOWNSELL):
+        with pytest.raises(ValidationError):
+            Target.model_validate(target.model_dump() | change)
 
 
 # laws over small random worlds
@@ -271,7 +339,7 @@ def became(row, facts, target, by):
 
 
 @FEW
-@given(world=worlds(), by=DAYS, target=st.sampled_from([CHURN, UPSELL]))
+@given(world=worlds(), by=DAYS, target=st.sampled_from([CHURN, UPSELL, DOWNSELL]))
 def test_labels_are_those_of_the_slow_obvious_oracle(tmp_path_factory, world, by, target):
     facts = oracle.facts(list(world))
     found = told(tmp_path_factory.getbasetemp(), facts, MORNINGS, target, by)
@@ -279,22 +347,24 @@ def test_labels_are_those_of_the_slow_obvious_oracle(tmp_path_factory, world, by
         lost, result = became(row, facts, target, by)
         told_yet = row["eligible"] and row["as_of"].date() + timedelta(90 + GRACE) <= by
         assert row["settled"] == (row["as_of"].date() + timedelta(90 + GRACE) <= by)
-        outcome = {"lost": lost, "expanded": None if result is None else result == "expanded"}
-        expected = (outcome[target.outcome], result, None if lost is None else not lost)
+        of_result = None if result is None else result == target.outcome
+        outcome = lost if target.outcome == "lost" else of_result
+        expected = (outcome, result, None if lost is None else not lost)
         seen = tuple(None if pd.isna(row[c]) else row[c] for c in ("outcome", "result", "stayed"))
         assert seen == (expected if told_yet else (None, None, None))
 
 
 @FEW
 @given(world=worlds(), by=DAYS)
-def test_both_targets_read_the_same_tree_and_weights_sum_to_one(tmp_path_factory, world, by):
+def test_all_targets_read_the_same_tree_and_weights_sum_to_one(tmp_path_factory, world, by):
     folder, facts = tmp_path_factory.getbasetemp(), oracle.facts(list(world))
     asked = observed(folder, facts, MORNINGS)
-    for target in (CHURN, UPSELL):
+    for target in CHAIN.values():
         found = labels(CON, asked, folder, target, by=by, grace=GRACE, delay=0)
         known = found[found["result"].notna()]
         assert known["result"].isin(["churned", "contracted", "flat", "expanded"]).all()
         assert (known["result"].eq("churned") != known["stayed"].astype(bool)).all()
+        assert (known["result"].eq(target.result) == known["outcome"].astype(bool)).all()
         assert not found.loc[~found["settled"], ["outcome", "result"]].notna().any(axis=None)
         summed = found.groupby(["account_id", "decision"])["weight"].sum(min_count=1).dropna()
         assert summed.round(9).eq(1).all()

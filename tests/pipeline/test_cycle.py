@@ -12,6 +12,7 @@ import pytest
 
 from features.feature import build
 from features.publication import read_frame, write_parquet
+from models.bundle import manifest
 from pipeline import cycle, files
 from pipeline.calendar import Calendar
 from pipeline.morning import NoFeatures, morning
@@ -111,6 +112,21 @@ def test_a_morning_between_the_cutoffs_is_scored_by_the_model_that_had_not_seen_
     held = calendar.heldout(settings.targets["churn"], settings.heldout, settings.contracts.grace)
     known = cycle.bundles(settings, held[-1])
     assert known.sha256 != cycle.bundles(settings, end).sha256
+
+
+def test_every_scored_renewal_has_a_whole_tree_and_kinds_from_before_the_morning(here, end):
+    settings = load()
+    held = predictions.read(files.CYCLE)
+    assert len(held.outcomes) == held.manifest["statuses"]["scored"]["renewals"] > 20
+    told = held.outcomes[["p_churned", "p_contracted", "p_flat", "p_expanded"]]
+    assert (told.sum(axis=1) - 1).abs().max() < 1e-12
+    due = held.manifest["outcomes"]
+    assert 0 < due["expected_arr_renewed"] < due["expected_arr"] < due["arr_due"]
+    for cutoff in (files.BACKTEST, files.SERVING):
+        learnt = cycle.expansions(settings, cutoff)
+        assert learnt["result"].eq("expanded").any()
+        days = {str(day.date()) for day in learnt["by"].unique()}
+        assert days == {manifest(files.bundle("upsell", cutoff))["about"]["cutoff"]}
 
 
 def test_a_bundle_of_another_target_is_refused(here, end):

@@ -61,14 +61,15 @@ def test_changing_upsell_reruns_only_what_hangs_on_upsell(clone):
     path = clone.folder / "params.yaml"
     before = path.read_text()
     params = yaml.safe_load(before)
-    params["targets"]["upsell"]["growth"] = 0.5
+    params["targets"]["upsell"]["monotone"] = True
     path.write_text(yaml.safe_dump(params, sort_keys=False))
     try:
         planned = dvc(clone, "repro", "--dry")
     finally:
         path.write_text(before)
     run = {line.split("'")[1] for line in planned.splitlines() if line.startswith("Running stage")}
-    assert run == {"label@upsell", "train@upsell", "score", "compare", "report"}
+    of_upsell = {f"{stage}@upsell" for stage in ("label", "gate", "train", "card")}
+    assert run == {*of_upsell, "score", "compare", "report"}
 
 
 def test_every_parameter_is_declared_by_a_stage_and_every_declared_one_exists():

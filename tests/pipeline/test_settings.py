@@ -19,7 +19,7 @@ def changed(tmp_path, change):
 
 def test_the_parameters_of_the_repository_are_read(tmp_path):
     settings = load(ROOT / "params.yaml")
-    assert list(settings.targets) == ["churn", "upsell"]
+    assert list(settings.targets) == ["churn", "upsell", "downsell"]
     assert settings.targets["upsell"].given == "churn"
 
 

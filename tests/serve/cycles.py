@@ -7,6 +7,7 @@ from datetime import date
 
 import pandas as pd
 
+from models.outcomes import OutcomeSettings
 from models.target import Target
 from serve.batch import Bands, CycleSettings, Due, Identity
 from serve.judgement import Scorers
@@ -26,8 +27,21 @@ UPSELL = Target(
     given="churn",
     monotone=True,
 )
+DOWNSELL = Target(
+    name="downsell",
+    eligible="due",
+    outcome="contracted",
+    horizon=91,
+    growth=0.1,
+    given="upsell",
+    monotone=True,
+)
 SETTINGS = CycleSettings(
-    within=91, share=0.34, bands=Bands(medium=0.1, high=0.3), freshness={"usage": 14}
+    within=91,
+    share=0.34,
+    bands=Bands(medium=0.1, high=0.3),
+    freshness={"usage": 14},
+    outcomes=OutcomeSettings(kinds_from=20, prior=10),
 )
 IDENTITY = Identity("v1", "b" * 64, "f" * 64, "p" * 64)
 
@@ -45,15 +59,24 @@ RENEWALS = table("""
     iris        2025-06-25  9000     open      -                -  <- past, and covered
     jade        2025-07-30  400      churned   -                2025-05-01  <- left early
 """)
+SETTLED = table("""
+    account_id  due_date    arr_due  status      arr_kept  month_to_month
+    acme        2024-07-11  800      expanded    1000      0
+    bolt        2024-07-21  5000     renewed     5000      0
+    cask        2024-07-01  1000     contracted  600       0
+    gale        2024-09-29  3000     contracted  2400      0
+    hill        2024-09-30  9000     expanded    9090      0  <- too little to count as growth
+    kale        2025-01-31  100      churned     0         0
+""")
 SIGNALS = table("""
-    account_id  days_to_due  risk   growth  health  months
-    acme        10           0.40   0.20    30      0
-    bolt        20           0.10   0.50    80      0
-    cask        0            0.40   0.00    90      3
-    dune        -            0.90   0.10    20      6
-    echo        -            0.05   0.30    95      0
-    gale        90           0.05   0.10    -       0
-    hill        91           0.20   0.10    50      0
+    account_id  days_to_due  risk   growth  shrink  health  months
+    acme        10           0.40   0.20    0.50    30      0
+    bolt        20           0.10   0.50    0.20    80      0
+    cask        0            0.40   0.00    0.10    90      3
+    dune        -            0.90   0.10    0.10    20      6
+    echo        -            0.05   0.30    0.10    95      0
+    gale        90           0.05   0.10    0.30    -       0
+    hill        91           0.20   0.10    0.10    50      0
 """)
 
 
@@ -111,13 +134,24 @@ SCORERS = Scorers(
     {"churn": Reads("risk"), "upsell": Reads("growth")}, [CHURN, UPSELL], Health(), Warns(), reasons
 )
 
+TREE = replace(
+    SCORERS,
+    models={**SCORERS.models, "downsell": Reads("shrink")},
+    targets=[CHURN, UPSELL, DOWNSELL],
+)
+
 
 def renewals() -> pd.DataFrame:
-    """RENEWALS with its types."""
-    return RENEWALS.assign(
-        due_date=pd.to_datetime(RENEWALS["due_date"]),
-        lost_at=pd.to_datetime(RENEWALS["lost_at"]),
-        arr_due=RENEWALS["arr_due"].astype(float),
+    """RENEWALS and SETTLED with their types."""
+    known = pd.concat([RENEWALS, SETTLED], ignore_index=True)
+    due, kept = known["arr_due"].astype(float), known["arr_kept"].astype(float)
+    return known.assign(
+        due_date=pd.to_datetime(known["due_date"]),
+        lost_at=pd.to_datetime(known["lost_at"]),
+        arr_due=due,
+        arr_kept=kept,
+        arr_renewed=kept.clip(upper=due),
+        month_to_month=False,
     )
 
 

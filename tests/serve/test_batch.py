@@ -11,11 +11,12 @@ import pytest
 
 from serve.batch import Bands, BeyondHorizon, NotReconciled, reconcile, score_cycle
 from serve.judgement import NoneJudged
-from serve.predictions import COLUMNS
+from serve.predictions import COLUMNS, OUTCOMES
 from tests.serve.cycles import (
     IDENTITY,
     SCORERS,
     SETTINGS,
+    TREE,
     Health,
     Reads,
     due,
@@ -207,10 +208,44 @@ def test_more_days_than_the_horizon_are_refused():
         cycle(due(within=92))
 
 
+def test_every_scored_renewal_has_its_tree_and_the_arr_to_expect():
+    found = cycle(scorers=TREE)
+    assert list(found.outcomes.columns) == list(OUTCOMES)
+    scored = found.frame[found.frame["status"].eq("scored")]
+    assert set(found.outcomes["prediction_id"]) == set(scored["prediction_id"])
+    both = scored.merge(found.outcomes, on=["prediction_id", "account_id", "due_date"])
+    assert both["p_churned"].tolist() == both["churn_probability"].tolist()
+    assert both["p_expanded"].tolist() == both["upsell_probability"].tolist()
+    acme = found.outcomes.set_index("account_id").loc["acme"]
+    # of contractions 600 + 2400 of 1000 + 3000 was kept; the one expansion that counts grew 25 %
+    assert acme["expected_arr_renewed"] == pytest.approx(1000 * (0.12 + 0.24 * 0.75 + 0.24))
+    flat = (5000 + 9090) / (5000 + 9000)
+    grown = 0.12 * 1.25 + 0.24 * 0.75 + 0.24 * flat
+    assert acme["expected_arr"] == pytest.approx(1000 * grown)
+
+
+def test_the_summary_says_what_to_expect_of_the_cycle():
+    found = cycle(scorers=TREE)
+    told = found.summary["outcomes"]
+    assert (told["renewals"], told["left_out"], told["arr_due"]) == (4, 0, 7700.0)
+    sums = found.outcomes[["expected_arr_renewed", "expected_arr"]].sum().round(2)
+    assert sums.to_dict() == {name: told[name] for name in sums.index}
+    assert told["branches"]["churned"] == {"renewals": 0.95, "arr_due": 1265.0}
+    assert told["learnt_from"]["contracted"] == 2 and told["kinds"] is None
+
+
+def test_without_a_target_for_it_contraction_is_not_told_apart():
+    found = cycle()
+    assert found.outcomes["p_contracted"].isna().all()
+    assert found.summary["outcomes"]["branches"]["contracted"] is None
+    assert found.outcomes["expected_arr_renewed"].notna().all()
+
+
 def test_nothing_due_is_a_valid_empty_cycle():
     found = cycle(due(renewals=renewals().iloc[:0]))
     assert found.frame.empty and list(found.frame.columns) == list(COLUMNS)
     assert found.summary["due"] == {"renewals": 0, "arr": 0.0, "arr_unknown": 0}
+    assert found.outcomes.empty and list(found.outcomes.columns) == list(OUTCOMES)
 
 
 def test_the_id_hangs_on_account_morning_due_date_target_and_bundle():
@@ -228,3 +263,4 @@ def test_the_order_of_rows_does_not_matter():
         features=features().sample(frac=1, random_state=4),
     )
     pd.testing.assert_frame_equal(cycle(shuffled).frame, cycle().frame)
+    assert cycle(shuffled).summary == cycle().summary

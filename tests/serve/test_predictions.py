@@ -11,7 +11,7 @@ import pytest
 
 from serve import predictions
 from serve.batch import score_cycle
-from serve.predictions import COLUMNS, MANIFEST, DamagedPublication, read, records
+from serve.predictions import COLUMNS, MANIFEST, OUTCOMES, DamagedPublication, read, records
 from tests.serve.cycles import IDENTITY, SCORERS, SETTINGS, due, renewals
 
 
@@ -34,8 +34,13 @@ def test_what_is_published_is_read_back(tmp_path, plain):
     assert (first["rank"], first["due_date"], first["early_warning"]) == (1, "2025-07-21", False)
     assert isinstance(first["rank"], int)
     assert list(held.health.columns)[:2] == ["account_id", "as_of"]
-    written = duckdb.sql(f"DESCRIBE FROM read_parquet('{tmp_path}/cycle/predictions.parquet')")
-    assert {row[0]: row[1] for row in written.fetchall()} == COLUMNS
+    assert len(held.outcomes) == held.predictions["status"].eq("scored").sum() == 4
+    for name, columns in (("predictions", COLUMNS), ("outcomes", OUTCOMES)):
+        written = duckdb.sql(f"DESCRIBE FROM read_parquet('{tmp_path}/cycle/{name}.parquet')")
+        assert {row[0]: row[1] for row in written.fetchall()} == columns
+        csv = pd.read_csv(tmp_path / "cycle" / f"{name}.csv")
+        assert list(csv.columns) == list(columns)
+        assert csv["due_date"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
 
 
 def test_two_publications_of_the_same_cycle_are_the_same_bytes(tmp_path, plain):
@@ -108,4 +113,6 @@ def test_a_folder_without_commit_mark_is_no_publication(tmp_path):
 def test_the_manifest_holds_no_clock_time(tmp_path, plain):
     plain.publish(tmp_path / "cycle")
     commit = json.loads((tmp_path / "cycle" / MANIFEST).read_text())
-    assert set(commit) == {"as_of", "due_within", "due", "statuses", "identity", "files"}
+    assert set(commit) == {
+        "as_of", "due_within", "due", "statuses", "outcomes", "identity", "files",
+    }  # fmt: skip

@@ -14,7 +14,7 @@ from models.comparison import compare
 from models.duel import ComparisonSettings
 from serve import report
 from serve.batch import score_cycle
-from tests.serve.cycles import AS_OF, IDENTITY, SCORERS, SETTINGS, due, renewals
+from tests.serve.cycles import AS_OF, IDENTITY, SCORERS, SETTINGS, TREE, due, renewals
 
 META = {
     "company": "Sample & Sons",
@@ -91,8 +91,8 @@ def rates():
     )
 
 
-def build(**changes):
-    found = score_cycle(due(**changes), SCORERS, SETTINGS, IDENTITY)
+def build(scorers=SCORERS, **changes):
+    found = score_cycle(due(**changes), scorers, SETTINGS, IDENTITY)
     return report.build(found.frame, found.summary, comparison(), DATA, rates(), META)
 
 
@@ -158,6 +158,29 @@ def test_the_headline_adds_up(figures, page):
     assert figures["at_risk"]["of"] == 7700
     assert figures["counts"] == {"high": 2, "warned": 1, "disputed": 2}
     assert "9 renewals" in page and "none without a prediction" in page and "EUR\u00a01.26k" in page
+
+
+def test_the_arr_to_expect_stands_beside_the_arr_due_with_the_branches():
+    figures = build(TREE)
+    told, page = figures["outcomes"], report.page(figures)
+    assert told["expected_arr_renewed"] < told["arr_due"] == figures["at_risk"]["of"]
+    lost = told["branches"]["churned"]["arr_due"]
+    assert lost == pytest.approx(figures["at_risk"]["expected"])
+    for said in ("of EUR\u00a07.7k due", ">Contracted<", "pays the same", "2 settled contractions"):
+        assert said in page
+
+
+def test_without_a_target_that_contracts_the_page_tells_no_such_branch(page):
+    assert ">Contracted<" not in page and "it stays and does not expand" in page
+
+
+def test_the_kinds_of_expansion_are_said_where_they_are_known(figures, page):
+    assert "expansions to expect" not in page
+    told = {"seats": 1.5, "plan": 0.2, "product": 0.0, "price": 1.0}
+    outcomes = figures["outcomes"] | {"kinds": told}
+    assert "1.5 by more seats, 1.0 by price, 0.2 by a higher plan and 0.0 by another product" in (
+        report.page(figures | {"outcomes": outcomes})
+    )
 
 
 def test_the_interval_of_the_sum_widens_with_chance_and_with_the_probabilities():

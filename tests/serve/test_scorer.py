@@ -6,7 +6,18 @@ import pandas as pd
 import pytest
 
 from serve.scorer import LEARNT, MissingModel, WithoutFeatures, probabilities, score
-from tests.serve.cycles import CHURN, SCORERS, UPSELL, Health, Reads, Warns, features, observations
+from tests.serve.cycles import (
+    CHURN,
+    DOWNSELL,
+    SCORERS,
+    TREE,
+    UPSELL,
+    Health,
+    Reads,
+    Warns,
+    features,
+    observations,
+)
 
 
 def scored(targets=(CHURN, UPSELL)):
@@ -31,6 +42,34 @@ def test_where_no_decision_is_due_staying_is_certain():
     assert scored().loc[("upsell", "hill"), "probability"] == pytest.approx(0.10)
 
 
+def chained(*targets):
+    found = probabilities(features(), observations(), TREE.models, targets)
+    return found.set_index(["target", "account_id"])
+
+
+def test_each_target_of_a_chain_takes_its_share_of_what_those_before_it_left():
+    found = chained(CHURN, UPSELL, DOWNSELL).loc[("downsell", "acme")]
+    assert found["probability"] == pytest.approx((1 - 0.40) * (1 - 0.20) * 0.50)
+    assert found["low"] == pytest.approx((1 - 0.44) * (1 - 0.22) * 0.45)
+    assert found["high"] == pytest.approx((1 - 0.36) * (1 - 0.18) * 0.55)
+
+
+def test_another_chain_needs_no_code():
+    shrink = DOWNSELL.model_copy(update={"given": "churn"})
+    grow = UPSELL.model_copy(update={"given": "downsell"})
+    found = chained(grow, CHURN, shrink)
+    assert found.loc[("downsell", "acme"), "probability"] == pytest.approx(0.6 * 0.5)
+    assert found.loc[("upsell", "acme"), "probability"] == pytest.approx(0.6 * 0.5 * 0.2)
+    # nothing is due for hill: it can neither leave nor contract within the horizon
+    assert found.loc[("upsell", "hill"), "probability"] == pytest.approx(0.10)
+
+
+def test_intervals_stay_in_order_all_along_a_chain():
+    found = chained(CHURN, UPSELL, DOWNSELL)
+    assert (found["low"] <= found["probability"]).all()
+    assert (found["probability"] <= found["high"]).all()
+
+
 def test_the_order_in_which_targets_are_named_does_not_matter():
     pd.testing.assert_frame_equal(
         scored((UPSELL, CHURN)).sort_index(), scored((CHURN, UPSELL)).sort_index()
@@ -46,6 +85,9 @@ def test_every_scorer_is_asked_about_the_same_rows_and_rises_with_the_outcome():
     health = found[found["model"].eq("health")].set_index(["target", "account_id"])["score"]
     assert health["churn", "acme"] == 70 and health["churn", "bolt"] == 20
     assert health["upsell", "bolt"] > health["upsell", "acme"]
+    lower = score(features(), observations(), TREE.models, TREE.targets, rules)
+    lower = lower[lower["model"].eq("health")].set_index(["target", "account_id"])["score"]
+    assert lower["downsell", "bolt"] < lower["downsell", "acme"]
 
 
 def test_one_account_scored_alone_gets_the_same_figures():

@@ -1,0 +1,40 @@
+"""The rungs of the ladder, and from how many positives each is tried."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+BASE_RATE, LINEAR, BLEND, SEARCH = "base rate", "linear", "blend", "search"
+
+
+class RungSettings(BaseModel):
+    """Positives from which a ridge logit, trees beside it, and a search for their settings are
+    tried; from `unbound_from` on, declared signs no longer bind. `least_gain_errors`: by how many
+    standard errors the out-of-fold gain over the base rate must exceed nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    linear_from: int = Field(ge=2)
+    blend_from: float = Field(ge=2)
+    search_from: float = Field(ge=2)
+    unbound_from: float = Field(ge=2)
+    least_gain_errors: float
+
+    def of(self, positives: float) -> str:
+        """The rung that so many positives allow, from `linear` up."""
+        if positives < self.blend_from:
+            return LINEAR
+        return BLEND if positives < self.search_from else SEARCH
+
+    @property
+    def may_abstain(self) -> bool:
+        """Whether a loss against the base rate is a reason to give everyone the base rate."""
+        return self.least_gain_errors >= 0
+
+    def next_rung(self, rung: str) -> str:
+        """From how many positives the next rung is tried, in words."""
+        if rung == LINEAR:
+            return f"trees join from {self.blend_from:.0f}"
+        if rung == BLEND:
+            return f"a search among the trees' settings from {self.search_from:.0f}"
+        return "enough to search among the trees' settings"

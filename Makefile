@@ -8,7 +8,7 @@ export UV_COMPILE_BYTECODE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: run test lint bench bench-features clean lock
+.PHONY: run test lint bench bench-features bench-models exam clean lock
 
 run: .venv/core ## reproduce the pipeline on the sample company and say where the report is
 	@$(BIN)/dvc repro
@@ -28,6 +28,15 @@ bench: .venv/dev ## wall time of the whole pipeline and of its no-op (see benchm
 
 bench-features: .venv/dev ## the feature engine against a scan, a naive join and pandas (SIZES="1e6 1e7 1e8", ARGS=--sparse)
 	$(BIN)/python -m benchmarks.features --events $(SIZES) --pandas $(ARGS)
+
+bench-models: .venv/dev ## what each part of the models' recipe is worth, on development seeds
+	$(BIN)/python -m benchmarks.models $(ARGS)
+
+exam: .venv/dev ## the models on companies nothing was tuned on: hours, resumable (ARGS="--minutes 60", see benchmarks/README.md)
+	$(BIN)/python -m benchmarks.population thresholds
+	$(BIN)/python -m benchmarks.ceiling thresholds
+	$(BIN)/python -m benchmarks.exam $(ARGS)
+	$(BIN)/python -m benchmarks.grades
 
 clean: ## what `make run` and `make test` have made, the environment included
 	rm -rf .venv data artifacts reports runs mlflow.db mlartifacts .dvc/cache .dvc/tmp

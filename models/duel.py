@@ -142,6 +142,7 @@ def pairs(
     """
     doubt = _too_few(outcomes, others, settings.min_outcomes)
     models = list(found)
+    flat = [model for model in models if _says_one_thing(found[model]["auc"])]
     for i, first in enumerate(models):
         for second in models[i + 1 :]:
             rule = "rule" in (kinds[first], kinds[second])
@@ -154,7 +155,9 @@ def pairs(
                     (second, first, b[0], a[0], -1),
                 ):
                     ends = sorted([sign * low, sign * high])
-                    verdict, reason = _verdict(metric, x, y, ends, doubt)
+                    lists = metric not in LOWER_IS_BETTER  # a probability needs no list
+                    no_list = _no_list([one for one in flat if one in (model, against)])
+                    verdict, reason = _verdict(metric, x, y, ends, (lists and no_list) or doubt)
                     yield {
                         "model": model,
                         "against": against,
@@ -183,6 +186,19 @@ def _verdict(
     if ends[0] <= 0 <= ends[1] or np.abs(ends).max() < SAME:
         return CANNOT_TELL, reason
     return BETTER if (ends[0] > 0) != (metric in LOWER_IS_BETTER) else WORSE, reason
+
+
+def _says_one_thing(auc: Floats) -> bool:
+    """Whether a scorer ranks nobody before anybody: its AUC is one half however rows are drawn."""
+    known = auc[np.isfinite(auc)]
+    return bool(len(known)) and bool((known == 0.5).all())
+
+
+def _no_list(flat: Sequence[str]) -> str | None:
+    """Why a list of the same length cannot be compared with one that nobody made."""
+    if not flat:
+        return None
+    return f"{' and '.join(flat)} says the same of everyone, and so lists nobody"
 
 
 def _too_few(outcomes: int, others: int, needed: int) -> str | None:

@@ -80,3 +80,13 @@ def test_scorers_that_differ_by_the_rounding_of_a_fit_cannot_be_told_apart():
     doubt = None
     assert duel._verdict("log_loss", 0.4, 0.4 - 2e-7, (1e-7, 3e-7), doubt)[0] == duel.CANNOT_TELL
     assert duel._verdict("log_loss", 0.4, 0.4 - 2e-3, (1e-3, 3e-3), doubt)[0] == duel.WORSE
+
+
+def test_a_scorer_that_says_the_same_of_everyone_lists_nobody_and_is_neither_better_nor_worse():
+    draw = np.random.default_rng(0)
+    halves = {"auc": np.full(50, 0.5), "arr_caught": draw.normal(0.9, 0.01, 50)}
+    rule = {"auc": draw.normal(0.6, 0.01, 50), "arr_caught": draw.normal(0.1, 0.01, 50)}
+    kinds = {"model": "probability", "health": "rule"}
+    for told in duel.pairs({"model": halves, "health": rule}, kinds, SETTINGS, 50, 50):
+        assert told["verdict"] == duel.CANNOT_TELL
+        assert told["reason"] == "model says the same of everyone, and so lists nobody"

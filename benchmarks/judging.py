@@ -114,8 +114,3 @@ def figures(probability: np.ndarray, rows: pd.DataFrame, base: float) -> dict[st
     except metrics.NoLine:  # the same for everyone
         found["slope"] = float("nan")
     return found
-
-
-def base_rate(model: Model) -> float:
-    """The weighted share of outcomes among the rows that the model learnt from."""
-    return float(model.report["base_rate"])

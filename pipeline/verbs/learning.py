@@ -1,0 +1,107 @@
+"""Verbs of the models: train, score, explain, serve."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.verbs.front import AsJson, AsOf, Out, need, one_morning, print_json, vacant, working
+
+
+def train(target: Annotated[str, typer.Argument(help="A target of params.yaml.")]) -> None:
+    """Train one target on what is settled, and track the run."""
+    from pipeline import files, gate, train
+    from pipeline.settings import load
+
+    if target not in load().targets:
+        raise typer.BadParameter(f"{target} is no target: choose among {', '.join(load().targets)}")
+    need(files.LABELS / target, "dvc repro")
+    with working(f"training {target}"):
+        gate.run(target)
+        train.run(target)
+    typer.echo((files.RUNS / f"{target}.json").read_text(encoding="utf-8"), nl=False)
+
+
+def score(
+    as_of: AsOf,
+    out: Out,
+    due_within: Annotated[int | None, typer.Option(min=1, help="Days ahead.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score every renewal that falls due, or say of each why it is not scored."""
+    from pipeline import cycle, files
+    from pipeline import terminal as shown
+    from pipeline.settings import load
+
+    settings = load()
+    need(files.FACTS / "facts.json", "dvc repro")
+    vacant(out, "MANIFEST.json")
+    within = due_within or settings.cycle.within
+    with working(f"scoring the renewals due within {within} days of {as_of:%Y-%m-%d}"):
+        found = cycle.score(settings, as_of.date(), within)
+        found.publish(out)
+    if as_json:
+        print_json(found.summary)
+    else:
+        shown.summary(found.summary, found.frame, out)
+
+
+def explain(
+    account: Annotated[str, typer.Argument(help="An account id.")],
+    as_of: AsOf,
+    target: Annotated[
+        str | None, typer.Option(help="A target of params.yaml; by default the loss.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="An earlier morning; by default last month's."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why one account's probability is what it is, and what changed since last month."""
+    from pipeline import cycle, files
+    from pipeline import terminal as shown
+    from pipeline.explanation import Asked, explanation, previous
+    from pipeline.settings import load
+    from serve.freshness import Refused
+
+    def asked(day: date) -> Asked:
+        known = cycle.bundles(settings, day)
+        return Asked(day, one_morning(day), known.models, known.sha256)
+
+    settings, day = load(), as_of.date()
+    about = target or cycle.loss(settings).name
+    if about not in settings.targets:
+        raise typer.BadParameter(
+            f"{about} is no target: choose among {', '.join(settings.targets)}"
+        )
+    if since is not None and since >= as_of:
+        raise typer.BadParameter(f"--since {since:%Y-%m-%d} must lie before --as-of {day}")
+    need(files.ARTIFACTS, "dvc repro")
+    now, then, why_not = asked(day), None, None
+    try:
+        then = asked(since.date() if since else previous(day))
+    except (Refused, typer.BadParameter) as why:
+        if since is not None:
+            raise
+        why_not = str(why)
+    found = explanation(settings, account, settings.targets[about], now, then, why_not)
+    if as_json:
+        print_json(found)
+    else:
+        shown.explanation(found)
+
+
+def serve(
+    publication: Annotated[Path, typer.Option(help="Scores as published.")] = Path("data/cycle"),
+    host: Annotated[str, typer.Option(help="Loopback unless told otherwise.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the last published scores over HTTP."""
+    from serve import app as service
+
+    need(publication / "MANIFEST.json", "renewcast score")
+    service.serve(publication, host=host, port=port)

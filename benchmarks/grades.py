@@ -200,7 +200,7 @@ def silence(results: list[Result]) -> Iterator[Grade]:
 def false_alarms(results: list[Result]) -> Iterator[Grade]:
     """Companies without a leak in which the gate believes to see one."""
     there = of(results, "heldout") + of(results, "noise")
-    raised = [float(result["alarms"] > 0) for result in there]
+    raised = [float(result["alarms"] > 0) for result in there if "alarms" in result]
     if raised:
         yield within("companies with a false alarm of the gate", raised, (0, 0.02), (0, 0))
 

@@ -4,8 +4,9 @@
 it says as the truth: outcomes of small companies of development seeds are drawn anew from it, one a
 decision, so that the churn probability given the features is known exactly. The ladder is trained
 on what was drawn, and the factor is found with which 80 % intervals hold 80 % of the probabilities
-of other accounts; likewise for the sum of a cycle. The medians stand in params.yaml, block
-`learning.interval`.
+of other accounts; likewise for the sum of a cycle. Where the ladder abstains, there is no spread to
+widen: what stands in for it is how far the true log-odds lie from the base rate. Both stand in
+params.yaml, block `learning.interval`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
 from benchmarks import judging, population
 from benchmarks.ceiling import COMMON
@@ -37,7 +38,7 @@ from pipeline.settings import Settings, load
 
 FAMILY, TARGET = "linear", "churn"
 BLOCKS, ROUNDS, JUDGED = 2, 160, 4_000
-SIZES = {200: 6, 500: 5, 1_000: 4, 5_000: 1}
+SIZES = {200: 6, 500: 5, 1_000: 4, 5_000: 1, 7_500: 2}
 DRAWS = 2  # of outcomes, for each company
 LEVEL = 0.8
 Truth = tuple[lgb.Booster, Encoding]
@@ -87,9 +88,27 @@ def needed(model: Model, features: pd.DataFrame, z: np.ndarray) -> float:
     return float(brentq(lambda by: coverage(model, features, z, by) - LEVEL, low, high, xtol=0.02))
 
 
+def unlearnt(columns: list[str]) -> float:
+    """The spread with which an interval around the base rate's log-odds holds as many of the true
+    ones as it should: the truth is learnt on one block, and asked on another."""
+    learnt, other = (population.rows(FAMILY, TARGET, range(n, n + 1)) for n in range(2))
+    single = other.drop_duplicates(["account_id", "decision"])
+    rate = single["outcome"].mean()
+    apart = np.abs(logit(truth(learnt, columns), single[columns]) - np.log(rate / (1 - rate)))
+    return float(np.quantile(apart, LEVEL) / ndtri((1 + LEVEL) / 2))
+
+
 def company(seed: int, accounts: int, of: Truth, settings: Settings) -> list[dict[str, Any]]:
     """The factors that one company's drawn outcomes ask for."""
-    made = world(FAMILY, seed, accounts, settings=settings, cutoffs=(files.SERVING,))
+    made = world(
+        FAMILY,
+        seed,
+        accounts,
+        settings=settings,
+        cutoffs=(files.SERVING,),
+        targets=(TARGET,),
+        known=False,
+    )
     target = settings.targets[TARGET]
     labels = learnable(made.labels[TARGET][files.SERVING], target, settings.targets)
     chosen = families(settings.features.families)
@@ -128,6 +147,7 @@ def main(asked: list[str]) -> None:
         population.block(FAMILY, number, settings)
     chosen = families(settings.features.families)
     columns = [column for family in chosen.values() for column in family]
+    print(f"where nothing is learnt: spread {unlearnt(columns):.2f}", flush=True)
     of = truth(population.rows(FAMILY, TARGET, range(BLOCKS)), columns)
     for accounts, count in SIZES.items():
         found = [

@@ -25,14 +25,17 @@ class Member:
     boosters: tuple[lgb.Booster, ...]
     linear: Linear | None
 
-    def logit(self, matrix: np.ndarray, trees: float) -> np.ndarray:
-        """The blended logit, `trees` being the boosters' share of it."""
+    def logit(
+        self, matrix: np.ndarray, trees: float, design: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The blended logit, `trees` being the boosters' share of it; `design` is the linear
+        model's of the matrix, where it is at hand."""
         total = np.zeros(len(matrix))
         if self.boosters and trees > 0:
             mean = np.mean([gradient.logit(booster, matrix) for booster in self.boosters], axis=0)
             total = total + trees * mean
         if self.linear is not None and trees < 1:
-            total = total + (1 - trees) * self.linear.logit(matrix)
+            total = total + (1 - trees) * self.linear.logit(matrix, design)
         return total
 
 
@@ -41,8 +44,9 @@ class Model:
     """Predicts one target.
 
     `signs` are the monotone constraints that bound it, `trees` the boosters' share of the logit,
-    `resampled` the same fit on resampled accounts, `oof` the out-of-fold predictions of the
-    training rows (empty in a model read back).
+    `resampled` the same fit, on the same scale, on resampled accounts, `unlearnt` the spread on the
+    logit between renewals that a model which says the same of everyone leaves unsaid, `oof` the
+    out-of-fold predictions of the training rows (empty in a model read back).
     """
 
     name: str
@@ -55,6 +59,7 @@ class Model:
     resampled: tuple[Member, ...]
     widen: float
     report: Mapping[str, Any]
+    unlearnt: float = 0.0
     oof: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
 
     def predict(self, features: pd.DataFrame) -> pd.Series:
@@ -72,29 +77,35 @@ class Model:
         together with the error of the calibration, on the logit.
 
         It speaks of the probability given these features, not of the outcome. Resampling alone is
-        known to be too narrow; `widen` stretches it.
+        known to be too narrow; `widen` stretches it. Where nothing was learnt everyone has the same
+        probability only as far as the model knows: `unlearnt` says how far from it they may be.
         """
-        matrix = self.encoding.matrix(features)
-        z = self.served.logit(matrix, self.trees)
-        deviation = np.zeros(len(matrix))
-        if len(self.resampled) > 1:
-            others = [member.logit(matrix, self.trees) for member in self.resampled]
+        z, others = self._fits(features)
+        deviation = np.zeros(len(z))
+        if others:
             deviation = np.std(others, axis=0, ddof=1) * self.widen
-        low, high = self.calibration.bounds(z, deviation, level)
+        low, high = self.calibration.bounds(z, deviation, level, self.unlearnt)
         return pd.DataFrame({"low": low, "high": high}, index=features.index)
 
     def sum_deviation(self, features: pd.DataFrame) -> float:
         """The standard error of the sum of all probabilities: of the fit, by the sums under
         resampled accounts, and of the calibration. It needs no widening (benchmarks/intervals.py):
         what is too low for one renewal is too high for another."""
-        matrix = self.encoding.matrix(features)
-        z = self.served.logit(matrix, self.trees)
+        z, others = self._fits(features)
         spread = 0.0
-        if len(self.resampled) > 1:
-            others = [member.logit(matrix, self.trees) for member in self.resampled]
+        if others:
             sums = [self.calibration.probability(other).sum() for other in others]
             spread = float(np.std(sums, ddof=1))
         return float(np.hypot(spread, self.calibration.sum_deviation(z)))
+
+    def _fits(self, features: pd.DataFrame) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The logit as served, and under each refit; no refits if there are not two of them."""
+        matrix, linear = self.encoding.matrix(features), self.served.linear
+        design = None if linear is None else linear.scale.design(matrix)
+        z = self.served.logit(matrix, self.trees, design)
+        if len(self.resampled) < 2:
+            return z, []
+        return z, [member.logit(matrix, self.trees, design) for member in self.resampled]
 
     def unseen(self, features: pd.DataFrame) -> dict[str, int]:
         """How many rows of each text column hold a value that training never met."""

@@ -19,7 +19,7 @@ from models.calibration import Calibration
 from models.encoding import Encoding
 from models.linear import Linear, Scale
 
-MANIFEST, MODEL, FORMAT = "MANIFEST.json", "model.json", 1
+MANIFEST, MODEL, FORMAT = "MANIFEST.json", "model.json", 2
 PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.(txt|json)")
 
 
@@ -54,6 +54,7 @@ def save(model: Model, folder: Path, *, about: Mapping[str, Any]) -> None:
         "signs": model.signs,
         "trees": model.trees,
         "widen": model.widen,
+        "unlearnt": model.unlearnt,
         "calibration": {
             "kind": model.calibration.kind,
             "parameters": model.calibration.parameters,
@@ -99,6 +100,7 @@ def load(folder: Path) -> Model:
         ),
         resampled=tuple(_read_member(member, files) for member in described["resampled"]),
         widen=described["widen"],
+        unlearnt=described["unlearnt"],
         report=described["report"],
     )
 

@@ -64,13 +64,15 @@ class Calibration:
         return expit(self.logit(z))
 
     def bounds(
-        self, z: np.ndarray, deviation: np.ndarray, level: float
+        self, z: np.ndarray, deviation: np.ndarray, level: float, unlearnt: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray]:
         """Low and high probability: the central `level` of a normal on the calibrated logit,
-        its variance that of the map plus that of z, of which `deviation` is the root."""
+        its variance that of the map plus that of z, of which `deviation` is the root, plus that of
+        what z does not know, of which `unlearnt` is."""
         basis = BASES[self.kind](z)
         of_map = np.einsum("ij,jk,ik->i", basis, np.array(self.covariance), basis)
-        reach = ndtri((1 + level) / 2) * np.sqrt(of_map + (self._slope(z) * deviation) ** 2)
+        of_fit = (self._slope(z) * deviation) ** 2
+        reach = ndtri((1 + level) / 2) * np.sqrt(of_map + of_fit + unlearnt**2)
         middle = self.logit(z)
         return expit(middle - reach), expit(middle + reach)
 

@@ -19,12 +19,14 @@ FORWARD = "walk-forward"
 
 class FoldSettings(BaseModel):
     """When walking forward is worth it: from `forward_from` positives on, if each block has
-    `train_share` of them behind it and the blocks together judge `test_share` of them."""
+    `train_share` of them behind it and the blocks together judge `test_share` of them. `dealings`:
+    how many times accounts are dealt into groups, where they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     blocks: int = Field(ge=1)
     account_groups: int = Field(ge=2)
+    dealings: int = Field(ge=1)
     forward_from: int = Field(ge=1)
     train_share: float = Field(gt=0, lt=1)
     test_share: float = Field(gt=0, lt=1)
@@ -51,12 +53,14 @@ def folds(
     forward = walk_forward(index, positives, settings, gap_days) if enough else []
     if forward:
         return FORWARD, forward
-    groups = account_groups(index, settings.account_groups, seed)
-    both = [
-        Fold(np.flatnonzero(groups != group), np.flatnonzero(groups == group), None)
+    dealings = 1 if enough else settings.dealings
+    groups = [account_groups(index, settings.account_groups, seed + n) for n in range(dealings)]
+    every = [
+        Fold(np.flatnonzero(dealt != group), np.flatnonzero(dealt == group), None)
+        for dealt in groups
         for group in range(settings.account_groups)
     ]
-    return "by account", [fold for fold in both if len(fold.test) and positives[fold.train].any()]
+    return "by account", [fold for fold in every if len(fold.test) and positives[fold.train].any()]
 
 
 def account_groups(index: pd.Index, count: int, seed: int) -> np.ndarray:

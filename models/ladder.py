@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from threadpoolctl import threadpool_limits
 
 from models import calibration, gradient, metrics, outoffold
@@ -35,17 +35,19 @@ if TYPE_CHECKING:
 
 class IntervalSettings(BaseModel):
     """`members`: refits on resampled accounts. `widen`: by so many positives, the factor on their
-    spread; in between it follows the logarithm of the positives."""
+    spread; in between it follows the logarithm of the positives. `unlearnt`: where everyone gets
+    the base rate, the spread of the true log-odds around it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     members: int = Field(ge=2)
     widen: dict[PositiveInt, PositiveFloat] = Field(min_length=1)
+    unlearnt: NonNegativeFloat
 
     def factor(self, positives: float) -> float:
         """The factor for so many positives, that of the nearest end beyond either.
 
-        >>> IntervalSettings(members=2, widen={10: 3.0, 1000: 2.0}).factor(100)
+        >>> IntervalSettings(members=2, widen={10: 3.0, 1000: 2.0}, unlearnt=0.9).factor(100)
         2.5
         """
         known = sorted(self.widen.items())
@@ -114,7 +116,8 @@ def train(
     if rung == SEARCH:
         trees, searched = search(rows, parts, settings.gradient, settings.search, seed)
     tested = np.concatenate([part.test for part in parts])
-    outcome, weight = rows.outcome[tested], rows.weight[tested]
+    outcome = rows.outcome[tested]
+    weight = rows.weight[tested] / np.bincount(tested)[tested]  # of a row however often judged
     pooled = outoffold.pool(
         [
             outoffold.stages(rows, part, trees, settings.linear, settings.blend.fold_seeds, seed)
@@ -131,7 +134,7 @@ def train(
     }
     losses = {map_: float(metrics.log_loss(p, outcome, weight)) for map_, p in maps.items()}
     best = min((map_ for map_ in losses if map_ != BASE_RATE), key=losses.__getitem__)
-    oof = outoffold.frame(rows, parts, choice, maps[best])
+    oof = outoffold.frame(rows, parts, choice, weight, maps[best])
     gain, error = outoffold.gain(oof, maps[BASE_RATE])
     found = {
         "rounds": choice.rounds,
@@ -257,6 +260,7 @@ def _abstain(
         calibration=calibration.fit(BASE_RATE, nothing, rows.outcome, rows.weight),
         resampled=(),
         widen=1.0,
+        unlearnt=settings.interval.unlearnt,
         report=_report(rows, BASE_RATE, why, BASE_RATE) | dict(found or {}),
         oof=pd.DataFrame() if oof is None else oof,
     )

@@ -110,17 +110,21 @@ class Linear:
     intercept: float
     coefficients: tuple[float, ...]
 
-    def terms(self, matrix: np.ndarray) -> np.ndarray:
-        """What each column of the matrix adds to the logit, the intercept apart."""
-        products = self.scale.design(matrix) * np.array(self.coefficients)
+    def terms(self, matrix: np.ndarray, design: np.ndarray | None = None) -> np.ndarray:
+        """What each column of the matrix adds to the logit, the intercept apart.
+
+        `design` is the scale's of the matrix, where it is at hand: fits of one problem share it.
+        """
+        known = self.scale.design(matrix) if design is None else design
+        products = known * np.array(self.coefficients)
         terms = np.zeros(matrix.shape)
         for place, owner in enumerate(self.scale.owners):
             terms[:, owner] += products[:, place]
         return terms
 
-    def logit(self, matrix: np.ndarray) -> np.ndarray:
+    def logit(self, matrix: np.ndarray, design: np.ndarray | None = None) -> np.ndarray:
         """log p / (1 - p) of each row: the same bits alone or among others."""
-        return self.intercept + self.terms(matrix).sum(axis=1)
+        return self.intercept + self.terms(matrix, design).sum(axis=1)
 
 
 @dataclass(frozen=True)

@@ -70,18 +70,27 @@ def stages(
     """Train on the fold's training rows alone and judge the others; no trees if None."""
     judged, weight = rows.matrix[fold.test], rows.weight[fold.train]
     problem = rows.ridge(fold.train, ridge)
+    design = problem.scale.design(judged)
     by_ridge, end = [], None
     for penalty in penalties(ridge):
         fitted, end = problem.fit(weight, penalty, end)
-        by_ridge.append(fitted.logit(judged))
+        by_ridge.append(fitted.logit(judged, design))
     if trees is None:
         return Stages(np.zeros((1, len(judged))), np.array(by_ridge))
     data, params = rows.trees(fold.train, trees)
     boosters = [
         gradient.fit(data, params, trees.stages[-1], seed + shift) for shift in range(fold_seeds)
     ]
-    staged = [gradient.staged_logits(booster, judged, trees.rounds_step) for booster in boosters]
+    staged = [
+        _filled(gradient.staged_logits(booster, judged, trees.rounds_step), len(trees.stages))
+        for booster in boosters
+    ]
     return Stages(np.mean(staged, axis=0), np.array(by_ridge))
+
+
+def _filled(staged: np.ndarray, stages: int) -> np.ndarray:
+    """So many stages: where nothing was left to split and training ended, the last one stays."""
+    return np.concatenate([staged, np.repeat(staged[-1:], stages - len(staged), axis=0)])
 
 
 def choose(
@@ -133,16 +142,19 @@ def pool(parts: Sequence[Stages]) -> Stages:
     )
 
 
-def frame(rows: Rows, parts: Sequence[Fold], choice: Choice, p: np.ndarray) -> pd.DataFrame:
-    """The judged rows on (account_id, as_of): fold, outcome, weight, whether the account was
-    seen in the fold's training, the logits, and the cross-fitted probability."""
+def frame(
+    rows: Rows, parts: Sequence[Fold], choice: Choice, weight: np.ndarray, p: np.ndarray
+) -> pd.DataFrame:
+    """The judged rows on (account_id, as_of), as often as they were judged: fold, outcome, weight,
+    whether the account was seen in the fold's training, the logits, and the cross-fitted
+    probability."""
     accounts = rows.index.get_level_values("account_id")
     seen = [accounts[part.test].isin(accounts[part.train].unique()) for part in parts]
     tested = np.concatenate([part.test for part in parts])
     columns = {
         "fold": np.repeat(np.arange(len(parts)), [len(part.test) for part in parts]),
         "outcome": rows.outcome[tested],
-        "weight": rows.weight[tested],
+        "weight": weight,
         "seen": np.concatenate(seen),
         "logit_trees": choice.of_trees,
         "logit_linear": choice.of_linear,

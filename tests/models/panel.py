@@ -32,6 +32,7 @@ SETTINGS = LearnSettings.model_validate(
         "folds": {
             "blocks": 3,
             "account_groups": 4,
+            "dealings": 2,
             "forward_from": 1,
             "train_share": 0.25,
             "test_share": 0.2,
@@ -57,7 +58,7 @@ SETTINGS = LearnSettings.model_validate(
         "linear": {"ridge": [10.0, 100.0], "knots": 9, "missing_share": 0.02},
         "blend": {"fold_seeds": 1, "even_prior": 100.0},
         "calibration": {"platt_from": 50, "beta_from": 300},
-        "interval": {"members": 3, "widen": {10: 1.0}},
+        "interval": {"members": 3, "widen": {10: 1.0}, "unlearnt": 0.5},
     }
 )
 

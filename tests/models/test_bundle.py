@@ -63,7 +63,10 @@ def test_an_abstaining_model_is_a_bundle_too(tmp_path):
     )
     bundle.save(model, tmp_path / "b", about={})
     assert bundle.manifest(tmp_path / "b")["rung"] == "base rate"
-    assert bundle.load(tmp_path / "b").predict(world.features).equals(model.predict(world.features))
+    loaded = bundle.load(tmp_path / "b")
+    assert loaded.predict(world.features).equals(model.predict(world.features))
+    assert loaded.interval(world.features).equals(model.interval(world.features))
+    assert loaded.unlearnt == model.unlearnt > 0
 
 
 def test_the_manifest_says_where_the_model_comes_from(saved):

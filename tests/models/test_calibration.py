@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit, ndtri
 
 from models import calibration
 from models.calibration import Calibration, CalibrationSettings, cross_fitted, fit, permitted
@@ -94,6 +94,15 @@ def test_a_doubtful_logit_widens_the_interval_by_the_maps_slope(kind):
     assert found._slope(z) == pytest.approx(slope, abs=1e-6)
     sure, doubtful = (found.bounds(z, np.full(3, d), 0.8) for d in (0.0, 1.0))
     assert (doubtful[1] - doubtful[0] > sure[1] - sure[0]).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_logit_does_not_know_widens_the_interval_whatever_the_slope(kind):
+    found = fit(kind, *drawn())
+    z = np.array([-2.0, 0.0, 2.0])
+    known, unknown = (found.bounds(z, np.zeros(3), 0.8, unlearnt) for unlearnt in (0.0, 1.0))
+    assert (logit(unknown[1]) - found.logit(z) > ndtri(0.9)).all()
+    assert (logit(unknown[1]) - logit(unknown[0]) > logit(known[1]) - logit(known[0])).all()
 
 
 def test_cross_fitting_never_judges_a_row_by_a_map_that_saw_it():

@@ -8,7 +8,7 @@ import pandas as pd
 from models.folds import FoldSettings, account_groups, folds
 
 SETTINGS = FoldSettings(
-    blocks=3, account_groups=4, forward_from=1, train_share=0.25, test_share=0.2
+    blocks=3, account_groups=4, dealings=3, forward_from=1, train_share=0.25, test_share=0.2
 )
 
 
@@ -72,3 +72,22 @@ def test_groups_of_accounts_are_even_and_drawn_by_the_seed():
     one, again, other = (account_groups(index, 4, seed) for seed in (1, 1, 2))
     assert (one == again).all() and (one != other).any()
     assert np.bincount(one).tolist() == [20] * 4
+
+
+def test_few_outcomes_have_their_accounts_dealt_several_times_anew():
+    index = book(9, 3)
+    few = np.zeros(27)
+    few[::2] = 1 / 20
+    _, parts = folds(index, few, SETTINGS, 400, seed=1)
+    assert len(parts) == SETTINGS.dealings * SETTINGS.account_groups
+    dealings = [parts[start : start + 4] for start in (0, 4, 8)]
+    for dealt in dealings:
+        assert sorted(np.concatenate([part.test for part in dealt])) == list(range(27))
+    tests = {tuple(tuple(part.test) for part in dealt) for dealt in dealings}
+    assert len(tests) == SETTINGS.dealings
+
+
+def test_where_only_the_history_is_too_short_accounts_are_dealt_once():
+    index = book(9, 3)
+    kind, parts = folds(index, np.ones(27), SETTINGS, 400, seed=1)
+    assert (kind, len(parts)) == ("by account", SETTINGS.account_groups)

@@ -7,12 +7,14 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit, ndtri
 
-from models import metrics
+from models import metrics, outoffold
 from models.bundle import save
 from models.encoding import MissingColumns
+from models.folds import Fold
 from models.ladder import train
-from models.rows import TrainingRows
+from models.rows import TrainingRows, training_rows
 from models.rungs import BASE_RATE, BLEND, LINEAR, SEARCH
 from models.search import RANGES
 from tests.models.fitted import blend
@@ -85,6 +87,40 @@ def test_too_few_outcomes_give_the_base_rate_and_say_so():
     assert model.predict(world.features).to_numpy() == pytest.approx(6 / 800)
     bounds = model.interval(world.features)
     assert (bounds["low"] < 6 / 800).all() and (bounds["high"] > 6 / 800).all()
+
+
+def test_who_says_the_same_of_everyone_knows_how_far_from_it_anyone_may_be():
+    world = panel(100)
+    model = learn(world.features, first_positives(world.labels, 6))
+    ends = model.interval(world.features)
+    reach = ndtri(0.9) * SETTINGS.interval.unlearnt
+    assert (logit(ends["high"]) > logit(6 / 800) + reach).all()
+    assert (logit(ends["low"]) < logit(6 / 800) - reach).all()
+    certain = dataclasses.replace(model, unlearnt=0.0)
+    assert (certain.interval(world.features)["high"] < ends["high"]).all()
+    assert certain.sum_deviation(world.features) == model.sum_deviation(world.features)
+
+
+def test_a_row_that_several_dealings_judge_counts_once():
+    world = panel(100, signal=3.0)
+    few = with_settings(folds=SETTINGS.folds.model_dump() | {"forward_from": 100})
+    model = learn(world.features, first_positives(world.labels, 30), settings=few)
+    assert model.report["folds"] == "by account"
+    judged = model.oof.groupby(level=["account_id", "as_of"])["weight"].agg(["size", "sum"])
+    assert (judged["size"] == SETTINGS.folds.dealings).all()
+    assert judged["sum"].to_numpy() == pytest.approx(world.labels["weight"].to_numpy())
+    assert model.report["oof_positives"] == pytest.approx(30)
+
+
+def test_trees_that_find_nothing_more_to_split_have_said_their_last_word():
+    world = panel(100)
+    rows = training_rows(world.features, world.labels, True, SIGNS, FAMILIES)
+    few, other = np.arange(30), np.arange(30, 800)
+    told = outoffold.stages(
+        rows, Fold(few, other, None), SETTINGS.gradient, SETTINGS.linear, 1, seed=1
+    )
+    assert told.by_rounds.shape == (len(SETTINGS.gradient.stages), len(other))
+    assert (told.by_rounds == told.by_rounds[0]).all()
 
 
 def test_no_outcome_at_all_is_no_reason_to_fail():

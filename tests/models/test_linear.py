@@ -166,3 +166,14 @@ def test_a_common_effect_cannot_turn_a_bound_column():
         np.ones(300), 1.0
     )
     assert against.coefficients == (0.0,) * 6
+
+
+def test_fits_of_one_problem_share_its_design_and_give_the_same_bits():
+    features, outcome = drawn()
+    asked = problem(features, outcome)
+    matrix = encode(features).matrix(features)
+    design = asked.scale.design(matrix)
+    for penalty in (1.0, 100.0):
+        fitted, _ = asked.fit(np.ones(800), penalty)
+        assert (fitted.logit(matrix, design) == fitted.logit(matrix)).all()
+        assert (fitted.logit(matrix, 2 * design) != fitted.logit(matrix)).any()

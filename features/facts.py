@@ -108,9 +108,25 @@ def moment(table: str, column: str, columns: Collection[str]) -> str | None:
     return f"{'least' if column == 'ended_at' else 'coalesce'}({', '.join(there)})"
 
 
+class MixedFacts(RuntimeError):
+    """A folder of facts holds files of another build, or lacks some of its own."""
+
+
 def supplied(facts: Path) -> dict[str, list[str]]:
-    """The columns of each fact table that features may use, as `build_facts` wrote them down."""
-    tables = json.loads((facts / "facts.json").read_text("utf-8"))["tables"]
+    """The columns of each fact table that features may use, as `build_facts` wrote them down.
+
+    Raises MixedFacts where a rollup does not lie in the parts that were written: days would be
+    counted twice, or not at all.
+    """
+    said = json.loads((facts / "facts.json").read_text("utf-8"))
+    tables = said["tables"]
+    for name, parts in said.get("parts", {}).items():
+        if strange := sorted(set(parts) ^ set(_parts(facts / name))):
+            raise MixedFacts(
+                f"{facts / name} is not as it was built: {', '.join(strange[:5])} "
+                f"{'is' if len(strange) == 1 else 'are'} of another build, or missing: delete "
+                f"{facts} and build it again (`dvc repro -f observe`)"
+            )
     return {
         name: [column for column in table["columns"] if column not in table["overwritten"]]
         for name, table in tables.items()
@@ -235,6 +251,7 @@ def build_facts(
             "delay_days": _delay(work, columns["subscriptions"]),
             "made_by": _made_by(con),
             "seals": written,
+            "parts": {name: _parts(folder / name) for name in ROLLUPS if (folder / name).exists()},
             "tables": {
                 name: {"columns": columns[name], "overwritten": kept[name]} for name in columns
             },
@@ -248,6 +265,10 @@ def _before(con: duckdb.DuckDBPyConnection, out: Path) -> dict[str, Any]:
     said = json.loads(file.read_text("utf-8")) if file.exists() else {}
     same = said.get("made_by") == _made_by(con) != SPARK
     return said if same else {"seals": {}}
+
+
+def _parts(folder: Path) -> list[str]:
+    return sorted(file.stem for file in folder.glob("*.parquet"))
 
 
 def _made_by(con: duckdb.DuckDBPyConnection) -> str:

@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from features.facts import UnknownColumn, build_facts, moment, supplied
+from features.facts import MixedFacts, UnknownColumn, build_facts, moment, supplied
 from features.publication import manifest
 from tests.features.laws import company
 from tests.features.worked import write_tables
@@ -154,3 +154,17 @@ def test_two_builds_are_the_same_bytes_on_one_thread_or_two(tmp_path):
     ]
     assert all(other == first for other in others)
     assert {"user_days/2024-06.parquet", "feature_days/2024-06.parquet"} <= set(first)
+
+
+def test_parts_of_another_build_are_refused_and_so_is_a_part_that_is_gone(tmp_path):
+    facts = built(tmp_path, **company(4).tables)
+    assert "user_days" in supplied(facts)
+    part = facts / "user_days" / "2024-06.parquet"
+    older = part.with_name("2024-06-w1.parquet")  # as it lay while June was the open month
+    older.write_bytes(part.read_bytes())
+    with pytest.raises(MixedFacts, match="2024-06-w1 is of another build"):
+        supplied(facts)
+    older.unlink()
+    part.unlink()
+    with pytest.raises(MixedFacts, match="2024-06 is of another build, or missing"):
+        supplied(facts)

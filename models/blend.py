@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,22 @@ from models.linear import Linear
 
 if TYPE_CHECKING:
     import lightgbm as lgb
+
+
+def _sum(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """One after another: numpy adds eight values of one row in another order than those of many,
+    and a row must have the same bits alone."""
+    return np.add.accumulate(np.array(parts), axis=0)[-1]
+
+
+def _mean(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return _sum(parts) / len(parts)
+
+
+def _deviation(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The standard deviation of a sample, n - 1 below."""
+    middle = _mean(parts)
+    return np.sqrt(_sum([(part - middle) ** 2 for part in parts]) / (len(parts) - 1))
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,7 @@ class Member:
         model's of the matrix, where it is at hand."""
         total = np.zeros(len(matrix))
         if self.boosters and trees > 0:
-            mean = np.mean([gradient.logit(booster, matrix) for booster in self.boosters], axis=0)
+            mean = _mean([gradient.logit(booster, matrix) for booster in self.boosters])
             total = total + trees * mean
         if self.linear is not None and trees < 1:
             total = total + (1 - trees) * self.linear.logit(matrix, design)
@@ -83,7 +99,7 @@ class Model:
         z, others = self._fits(features)
         deviation = np.zeros(len(z))
         if others:
-            deviation = np.std(others, axis=0, ddof=1) * self.widen
+            deviation = _deviation(others) * self.widen
         low, high = self.calibration.bounds(z, deviation, level, self.unlearnt)
         return pd.DataFrame({"low": low, "high": high}, index=features.index)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from features.facts import moment
-from features.parts import named, names, quoted
+from features.parts import named, quoted
 
 
 def cut(con: duckdb.DuckDBPyConnection, facts: Path, as_of: date, out: Path) -> None:
@@ -20,16 +20,18 @@ def cut(con: duckdb.DuckDBPyConnection, facts: Path, as_of: date, out: Path) -> 
     """
     out.mkdir(parents=True)
     stated = json.loads((facts / "facts.json").read_text(encoding="utf-8"))
-    (out / "facts.json").write_text(json.dumps(stated), encoding="utf-8")
+    kept = {
+        folder: [name for name in parts if named(name).first < as_of]
+        for folder, parts in stated["parts"].items()
+    }
+    (out / "facts.json").write_text(json.dumps({**stated, "parts": kept}), encoding="utf-8")
     for path in sorted(facts.glob("*.parquet")):
         _write(con, path, out / path.name, as_of)
-    for folder in sorted(path for path in facts.iterdir() if path.is_dir()):
-        (out / folder.name).mkdir()
-        for name in names(folder):
-            if named(name).first < as_of:
-                _write(
-                    con, folder / f"{name}.parquet", out / folder.name / f"{name}.parquet", as_of
-                )
+    for folder, parts in kept.items():
+        (out / folder).mkdir()
+        for name in parts:
+            path = Path(folder, f"{name}.parquet")
+            _write(con, facts / path, out / path, as_of)
 
 
 def _write(con: duckdb.DuckDBPyConnection, path: Path, out: Path, as_of: date) -> None:

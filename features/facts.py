@@ -120,7 +120,7 @@ def supplied(facts: Path) -> dict[str, list[str]]:
     """
     said = json.loads((facts / "facts.json").read_text("utf-8"))
     tables = said["tables"]
-    for name, parts in said.get("parts", {}).items():
+    for name, parts in said["parts"].items():
         if strange := sorted(set(parts) ^ set(_parts(facts / name))):
             raise MixedFacts(
                 f"{facts / name} is not as it was built: {', '.join(strange[:5])} "

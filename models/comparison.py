@@ -1,7 +1,8 @@
 """The duel: every scorer on the same accounts and mornings, with intervals, and a plain verdict.
 
 It loops over models and knows none by name; a scorer is a probability or a rule, as its kind says.
-How the scorers are drawn against each other is `models.duel`.
+How the scorers are drawn against each other is `models.duel`. A scorer that knows few rows would
+leave few to the others: it is sparse, and meets them in a slice of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from models.duel import CANNOT_TELL, ComparisonSettings, Kind
 from models.metrics import NotSettled
 
 INDEX = ["account_id", "as_of"]
+DENSE = 0.8  # of the rows: a scorer that knows fewer does not decide which rows the others meet on
+KNOWN = "known"  # the slices of the rows that a sparse scorer knows
 
 
 class UnknownScorer(ValueError):
@@ -30,7 +33,8 @@ class Comparison:
     """Who was right: five long frames, each with `target`; slices carry `by` and `slice`.
 
     counts: rows, accounts, renewals (weight), outcomes (accounts), left_out (rows that a scorer
-    does not know), unscored (scorers that know no row, and are left out instead).
+    does not know), unscored (scorers that know no row, and are left out instead), sparse (scorers
+    that know less than DENSE of the rows: they stand in the slice `known` of their name only).
     metrics: model, kind, metric, value, low, high (two-sided 95 %, by account).
     pairs: model, against, metric, primary, difference (model − against), low, high, verdict,
     reason.
@@ -54,10 +58,12 @@ class Comparison:
         }
 
     def verdict(self, target: str, model: str, against: str) -> str:
-        """The verdict on all rows by the primary metric; "cannot tell" if either is unscored."""
+        """The verdict by the primary metric on all rows, or on those that the sparse one of the two
+        knows; "cannot tell" if either is unscored, or both are sparse."""
         p = self.pairs
         asked = p["target"].eq(target) & p["model"].eq(model) & p["against"].eq(against)
-        found = p.loc[asked & p["by"].eq("all") & p["primary"], "verdict"]
+        widest = p["by"].eq("all") | (p["by"].eq(KNOWN) & p["slice"].isin([model, against]))
+        found = p.loc[asked & widest & p["primary"], "verdict"]
         return CANNOT_TELL if found.empty else str(found.iloc[0])
 
 
@@ -83,17 +89,33 @@ def compare(
             f"{', '.join(sorted(strangers))}: predictions hold {sorted(set(predictions['model']))},"
             f" kinds name {sorted(kinds)}; give each scorer a kind and a prediction"
         )
+    rows = labels.reset_index(drop=True)
+    wide = _side_by_side(predictions, rows, list(kinds))
+    return compare_scores(rows, wide, kinds, settings, share=share, by=by)
+
+
+def compare_scores(
+    labels: pd.DataFrame,
+    scores: pd.DataFrame,
+    kinds: Mapping[str, Kind],
+    settings: ComparisonSettings,
+    *,
+    share: float,
+    by: Sequence[str] = (),
+) -> Comparison:
+    """The same of `scores` that stand beside the labels: a column a scorer, on their index."""
     found: dict[str, list[pd.DataFrame]] = {field.name: [] for field in fields(Comparison)}
     for target, asked in labels.groupby("target", sort=True):
-        rows = asked.sort_values(INDEX, ignore_index=True)
+        ordered = asked.sort_values(INDEX)
+        rows, said = ordered.reset_index(drop=True), scores.loc[ordered.index, list(kinds)]
         unsettled = int(rows["outcome"].isna().sum() + rows.duplicated(INDEX).sum())
         if unsettled:
             raise NotSettled(
                 f"{unsettled} of {len(rows)} rows of {target} have no outcome or stand there "
                 "twice: compare settled, eligible rows only"
             )
-        scores = _side_by_side(predictions[predictions["target"] == target], rows, list(kinds))
-        for name, frame in _of_target(rows, scores, kinds, settings, share, by).items():
+        said = said.astype(float).reset_index(drop=True)
+        for name, frame in _of_target(rows, said, kinds, settings, share, by).items():
             found[name].append(frame.assign(target=target))
     return Comparison(**{name: _stacked(frames) for name, frames in found.items()})
 
@@ -134,10 +156,27 @@ def _listed(scores: pd.Series, share: float) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class _Slice:
+class Slice:
+    """Some of the rows, as a mask, under the name `name` of what they are told apart `by`."""
+
     by: str
     name: str
     rows: NDArray[np.bool_]
+
+
+def slices(rows: pd.DataFrame, leads: Sequence[int], by: Sequence[str]) -> Iterator[Slice]:
+    """All rows, then those of each lead band, of each terms, and of each value of the columns."""
+    yield Slice("all", "all", np.ones(len(rows), dtype=bool))
+    days = rows["days_to_due"].to_numpy(dtype=float, na_value=np.nan)
+    for start, end in zip(leads[:-1], leads[1:], strict=True):
+        yield Slice("lead", f"{start}–{end - 1}", (days >= start) & (days < end))
+    monthly = rows["month_to_month"].astype("boolean")
+    yield Slice("terms", "contract", (~monthly).fillna(False).to_numpy(dtype=bool))
+    yield Slice("terms", "month_to_month", monthly.fillna(False).to_numpy(dtype=bool))
+    for column in by:
+        codes, names = pd.factorize(rows[column], sort=True)
+        for code, name in enumerate(names):
+            yield Slice(column, str(name), codes == code)
 
 
 def _of_target(
@@ -148,33 +187,40 @@ def _of_target(
     share: float,
     by: Sequence[str],
 ) -> dict[str, pd.DataFrame]:
-    scored = [model for model in kinds if scores[model].notna().any()]
+    known = scores.notna()
+    scored = [model for model in kinds if known[model].any()]
     unscored = [model for model in kinds if model not in scored]
-    common = scores[scored].notna().all(axis=1).to_numpy()
-    accounts, ids = pd.factorize(rows["account_id"], sort=True)
-    drawn = duel.draws(len(ids), settings)
+    dense = [model for model in scored if known[model].mean() >= DENSE] or scored
+    sparse = [model for model in scored if model not in dense]
+    common = known[dense].all(axis=1).to_numpy()
+    accounts = _numbered(rows)
+    units = duel.units(accounts, settings)
+    drawn = duel.draws(int(units.max(initial=-1)) + 1, settings)
     counts, measured, pairs = [], [], []
-    for part in _slices(rows, settings.leads, by):
+    parts = [(part, dense) for part in slices(rows, settings.leads, by)]
+    parts += [(Slice(KNOWN, one, known[one].to_numpy()), [*dense, one]) for one in sparse]
+    judged = rows[["outcome", "weight", "arr"]]
+    for part, met in parts:
         if not part.rows.any():
             continue
         at = common & part.rows
         here = {"by": part.by, "slice": part.name}
-        inside = rows[at]
+        inside, who = judged[at], accounts[at]
         happened = inside["outcome"].to_numpy(dtype=bool)
-        outcomes = inside["account_id"][happened].nunique()
-        others = inside["account_id"][~happened].nunique()
+        outcomes, others = len(np.unique(who[happened])), len(np.unique(who[~happened]))
         counts.append(
             here
             | {
                 "rows": int(at.sum()),
-                "accounts": inside["account_id"].nunique(),
+                "accounts": len(np.unique(who)),
                 "renewals": float(inside["weight"].sum()),
                 "outcomes": outcomes,
                 "left_out": int((part.rows & ~common).sum()),
                 "unscored": ", ".join(unscored),
+                "sparse": ", ".join(sparse),
             }
         )
-        found = duel.figures(inside, scores.loc[at, scored], kinds, drawn, accounts[at], share)
+        found = duel.figures(inside, scores.loc[at, met], kinds, drawn, units[at], share)
         for model, figures in found.items():
             for metric, values in figures.items():
                 low, high = duel.interval(values, min(outcomes, others))
@@ -194,27 +240,26 @@ def _of_target(
     }
 
 
-def _side_by_side(predictions: pd.DataFrame, rows: pd.DataFrame, models: list[str]) -> pd.DataFrame:
-    if predictions.duplicated([*INDEX, "model"]).any():
+def _numbered(rows: pd.DataFrame) -> NDArray[np.intp]:
+    """A number for the account of each row, by what is known of it: a name decides only ties."""
+    codes = pd.factorize(rows["account_id"], sort=True)[0]
+    days = (rows["as_of"] - pd.Timestamp(0)).dt.days
+    told = [days, *(rows[name] for name in ("days_to_due", "arr", "outcome", "weight"))]
+    sums = [np.bincount(codes, of.to_numpy(dtype=float, na_value=0.0)) for of in told]
+    place = np.empty(len(sums[0]), dtype=np.intp)
+    place[np.lexsort(sums)] = np.arange(len(place))
+    return place[codes]
+
+
+def _side_by_side(
+    predictions: pd.DataFrame, labels: pd.DataFrame, models: list[str]
+) -> pd.DataFrame:
+    index = [*INDEX, "target"]
+    if predictions.duplicated([*index, "model"]).any():
         raise NotSettled("predictions hold two scores of one model for one account and morning")
-    wide = predictions.pivot(index=INDEX, columns="model", values="score")
-    at = pd.MultiIndex.from_frame(rows[INDEX])
-    return wide.reindex(index=at, columns=models).astype(float).reset_index(drop=True)
-
-
-def _slices(rows: pd.DataFrame, leads: Sequence[int], by: Sequence[str]) -> Iterator[_Slice]:
-    yield _Slice("all", "all", np.ones(len(rows), dtype=bool))
-    days = rows["days_to_due"].to_numpy(dtype=float, na_value=np.nan)
-    for start, end in zip(leads[:-1], leads[1:], strict=True):
-        yield _Slice("lead", f"{start}–{end - 1}", (days >= start) & (days < end))
-    monthly = rows["month_to_month"].astype("boolean")
-    yield _Slice("terms", "contract", (~monthly).fillna(False).to_numpy(dtype=bool))
-    yield _Slice("terms", "month_to_month", monthly.fillna(False).to_numpy(dtype=bool))
-    for column in by:
-        for name in sorted(rows[column].dropna().unique()):
-            yield _Slice(
-                column, str(name), rows[column].eq(name).fillna(False).to_numpy(dtype=bool)
-            )
+    wide = predictions.pivot(index=index, columns="model", values="score")
+    at = pd.MultiIndex.from_frame(labels[index])
+    return wide.reindex(index=at, columns=models).set_axis(labels.index)
 
 
 def _calibrated(rows: pd.DataFrame, probability: pd.Series) -> pd.DataFrame:
@@ -224,7 +269,11 @@ def _calibrated(rows: pd.DataFrame, probability: pd.Series) -> pd.DataFrame:
 
 
 def _by_month(rows: pd.DataFrame, probability: pd.Series) -> pd.DataFrame:
-    known = rows.assign(p=probability, month=rows["as_of"].dt.strftime("%Y-%m"))
+    known = rows[["account_id", "outcome", "weight"]].assign(
+        account_id=pd.factorize(rows["account_id"])[0],
+        p=probability,
+        month=rows["as_of"].dt.to_period("M"),
+    )
     found = []
     for month, part in known[known["p"].notna()].groupby("month", sort=True):
         # Two mornings of one month ask an account the same question: it counts once.
@@ -235,7 +284,7 @@ def _by_month(rows: pd.DataFrame, probability: pd.Series) -> pd.DataFrame:
         weight, happened = part["weight"], part["outcome"].astype(float)
         found.append(
             {
-                "month": month,
+                "month": str(month),
                 "rows": len(part),
                 "predicted": asked["p"].sum(),
                 "low": low,

@@ -2,6 +2,9 @@
 
 Accounts are drawn with replacement, all rows of an account together, and the same draws serve every
 scorer: differences are paired, and an account seen at several leads does not count as several.
+
+Of many accounts, groups are drawn instead, into which they are dealt by chance; what the draws make
+of the rows is worked out in `models.drawn`.
 """
 
 from __future__ import annotations
@@ -15,13 +18,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
 from scipy.special import ndtr, stdtrit
 
-from models import metrics
-from models.metrics import Ranking
+from models.drawn import Kind, Rows, of_bins, of_rows
 
 BETTER, WORSE, CANNOT_TELL = "better", "worse", "cannot tell"
-CELLS_AT_ONCE = 80_000  # fits the cache, and is small enough for BLAS to stay on one thread
+EACH = 1_000  # accounts up to which each is drawn by itself
+GROUPS = 400  # that more are dealt into; the spread of so many draws of so many is known to 5 %
+BINNED = 3_000  # rows from which the draws are worked out on bins of the score
 
-Kind = Literal["probability", "rule"]
 Figure = Literal["log_loss", "brier", "auc", "average_precision", "lift", "arr_caught"]
 Floats = NDArray[np.float64]
 
@@ -63,11 +66,25 @@ class ComparisonSettings(BaseModel):
         return edges
 
 
-def draws(accounts: int, settings: ComparisonSettings) -> Floats:
-    """How often each account is drawn: the first row is the data, each other one a bootstrap."""
+def units(accounts: NDArray[np.intp], settings: ComparisonSettings) -> NDArray[np.intp]:
+    """What is drawn with each row: its account, or of more than EACH the group it is dealt into.
+
+    `accounts`: the number of each row's account, from 0.
+    """
+    number = int(accounts.max(initial=-1)) + 1
+    if number <= EACH:
+        return accounts
+    dealt = np.random.default_rng(settings.seed).permutation(np.arange(number) % GROUPS)
+    return np.asarray(dealt[accounts], dtype=np.intp)
+
+
+def draws(number: int, settings: ComparisonSettings) -> Floats:
+    """How often each unit is drawn: the first row is the data, each other one a bootstrap."""
+    if not number:
+        return np.ones((settings.draws + 1, 0))
     rng = np.random.default_rng(settings.seed)
-    drawn = rng.multinomial(accounts, np.full(accounts, 1 / accounts), size=settings.draws)
-    return np.vstack([np.ones(accounts), drawn])
+    drawn = rng.multinomial(number, np.full(number, 1 / number), size=settings.draws)
+    return np.vstack([np.ones(number), drawn])
 
 
 def figures(
@@ -75,58 +92,27 @@ def figures(
     scores: pd.DataFrame,
     kinds: Mapping[str, Kind],
     drawn: Floats,
-    accounts: NDArray[np.intp],
+    units: NDArray[np.intp],
     share: float,
 ) -> dict[str, dict[str, Floats]]:
     """Every metric of every model: the figure on the data first, then one for each draw.
 
-    `rows`: outcome, weight and arr; `scores`: one column a model; `drawn`: draws × accounts;
-    `accounts`: the column of `drawn` that each row belongs to.
+    `rows`: outcome, weight and arr; `scores`: one column a model; `drawn`: draws × units; `units`:
+    the column of `drawn` that each row belongs to.
     """
     if rows.empty:
         return {}
-    base = rows["weight"].to_numpy(dtype=float)
-    happened = rows["outcome"].to_numpy(dtype=bool)
-    arr = rows["arr"].to_numpy(dtype=float, na_value=np.nan)
-    models = [str(model) for model in scores]
-    parts: dict[str, list[dict[str, Floats]]] = {model: [] for model in models}
-    for some in np.array_split(drawn, max(1, len(drawn) * len(rows) // CELLS_AT_ONCE)):
-        weight = some[:, accounts] * base
-        for model in models:
-            score, kind = scores[model].to_numpy(dtype=float), kinds[model]
-            parts[model].append(_figures_of(score, happened, arr, weight, kind, share))
+    told = Rows(
+        units,
+        rows["weight"].to_numpy(dtype=float),
+        rows["outcome"].to_numpy(dtype=bool),
+        rows["arr"].to_numpy(dtype=float, na_value=np.nan),
+    )
+    work = of_bins if len(rows) >= BINNED else of_rows
     return {
-        model: {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-        for model, found in parts.items()
+        str(model): work(scores[model].to_numpy(dtype=float), told, drawn, kinds[str(model)], share)
+        for model in scores
     }
-
-
-def _figures_of(
-    score: Floats,
-    happened: NDArray[np.bool_],
-    arr: Floats,
-    weight: Floats,
-    kind: Kind,
-    share: float,
-) -> dict[str, Floats]:
-    ranked = Ranking.of(score, happened, weight)
-    priced = ~np.isnan(arr)
-    money = Ranking.of(score[priced], (happened * arr)[priced], weight[:, priced])
-    found = {
-        "auc": ranked.auc(),
-        "average_precision": ranked.average_precision(),
-        "lift": ranked.caught_at(share) / share,
-        "arr_caught": money.caught_at(share),
-    }
-    if kind == "probability":
-        line = metrics.calibration_line(score, happened, weight)
-        found |= {
-            "log_loss": metrics.log_loss(score, happened, weight),
-            "brier": metrics.brier(score, happened, weight),
-            "calibration_intercept": line[0],
-            "calibration_slope": line[1],
-        }
-    return found
 
 
 def pairs(

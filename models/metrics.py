@@ -147,9 +147,13 @@ def log_loss(probability: ArrayLike, outcome: ArrayLike, weight: ArrayLike | Non
     >>> round(float(log_loss([.5, .5], [True, False])), 4)
     0.6931
     """
+    return _mean(surprise(probability, outcome), weight)
+
+
+def surprise(probability: ArrayLike, outcome: ArrayLike) -> Floats:
+    """−log of the probability given to what happened, of each row: log-loss is its mean."""
     given = np.clip(_probabilities(probability), SMALLEST, 1 - SMALLEST)
-    happened = _binary(outcome)
-    return _mean(-np.where(happened > 0, np.log(given), np.log1p(-given)), weight)
+    return -np.where(_binary(outcome) > 0, np.log(given), np.log1p(-given))
 
 
 def brier(probability: ArrayLike, outcome: ArrayLike, weight: ArrayLike | None = None) -> Floats:

@@ -32,6 +32,9 @@ VERBS = (
     learning.train,
     learning.score,
     learning.explain,
+    judging.settle,
+    judging.verify,
+    judging.holdout,
     judging.compare,
     judging.report,
     learning.serve,
@@ -39,6 +42,8 @@ VERBS = (
 for verb in VERBS:
     app.command()(verb)
 health_app.command()(health.score)
+health_app.command()(health.backtest)
+health_app.command()(health.diff)
 
 
 def main() -> None:
@@ -69,12 +74,30 @@ def refusals() -> tuple[type[Exception], ...]:
     from features.definition import UnknownName
     from features.observations import NoMornings
     from features.tables import BadInput
+    from models.health_diff import BandsDiffer
     from models.health_profile import UnknownFeature
     from models.heldout import NothingHeldOut
+    from models.holdout import CannotAssign
+    from pipeline.health_trial import NoPast
     from pipeline.settings import BadParams
+    from serve.entries import Unsealable
     from serve.freshness import Refused
+    from serve.settling import BeyondData
 
-    return (BadInput, BadParams, NoMornings, NothingHeldOut, Refused, UnknownFeature, UnknownName)
+    return (
+        BadInput,
+        BadParams,
+        BandsDiffer,
+        BeyondData,
+        CannotAssign,
+        NoMornings,
+        NoPast,
+        NothingHeldOut,
+        Refused,
+        UnknownFeature,
+        UnknownName,
+        Unsealable,
+    )
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ from features.publication import read_frame
 from models.baselines import KINDS
 from models.comparison import Comparison, compare
 from models.duel import Kind
+from models.standing import duel, standing
 from models.target import weights
-from pipeline import files
+from pipeline import cycle, files
 from pipeline.calendar import Calendar
 from pipeline.score import BASE_RATE
 from pipeline.settings import Settings, load
+from serve.record import Record
 from serve.scorer import LEARNT
 
 
@@ -47,6 +49,23 @@ def held_out() -> Comparison:
         share=settings.cycle.share,
         by=["segment"],
     )
+
+
+def of_record(settings: Settings, record: Record) -> Comparison:
+    """The duel over what was published, as far as it is settled."""
+    loss = cycle.loss(settings)
+    calendar = Calendar.read(files.CALENDAR)
+    known = record.outcomes["known_on"].max()
+    told = standing(
+        record.predictions,
+        record.outcomes,
+        target=loss.name,
+        horizon=loss.horizon,
+        by=calendar.data_until if pd.isna(known) else known.date(),
+        wait=settings.contracts.grace + calendar.delay,
+        sizes=settings.rates.sizes,
+    )
+    return duel(told, settings.comparison, share=settings.cycle.share)
 
 
 def run() -> None:

@@ -20,7 +20,7 @@ from models.health import HealthScore
 from models.outcomes import branches
 from models.target import COLUMNS, Target
 from models.warning import EarlyWarning
-from pipeline import files
+from pipeline import files, rivals
 from pipeline.calendar import Calendar
 from pipeline.identity import identity, of_frame
 from pipeline.morning import morning
@@ -105,9 +105,24 @@ def scorers(settings: Settings, models: Mapping[str, Model], customers: pd.DataF
 def score(settings: Settings, as_of: date, within: int, facts: Path = files.FACTS) -> Cycle:
     """Every renewal due within so many days of a morning, scored or with the reason why not."""
     check_freshness(facts, as_of, settings.cycle.freshness)
-    calendar = Calendar.read(files.CALENDAR)
     known = bundles(settings, as_of)
-    asked = morning(facts, as_of, settings, calendar)
+    calendar = Calendar.read(files.CALENDAR)
+    told = rivals.learnt(
+        settings, loss(settings).name, known.cutoff, rivals.past_features(), calendar
+    )
+    return scored(settings, as_of, within, known, told, facts)
+
+
+def scored(
+    settings: Settings,
+    as_of: date,
+    within: int,
+    known: Bundles,
+    told: rivals.Learnt,
+    facts: Path = files.FACTS,
+) -> Cycle:
+    """The cycle of a morning by given models, beside what else was learnt by their cutoff."""
+    asked = morning(facts, as_of, settings, Calendar.read(files.CALENDAR))
     with duckdb.connect() as con:
         due = contracts.renewals(
             con, facts, [as_of], grace=settings.contracts.grace, until_days=within
@@ -122,6 +137,7 @@ def score(settings: Settings, as_of: date, within: int, facts: Path = files.FACT
             accounts=accounts(facts),
             failures=asked.failures,
             labels=expansions(settings, known.cutoff),
+            rivals=rivals.beside(facts, as_of, asked.features, told, settings),
         ),
         scorers(settings, known.models, asked.features),
         settings.cycle,

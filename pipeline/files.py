@@ -17,6 +17,7 @@ LABELS = Path("data/labels")
 FEATURES = Path("data/features")
 HELDOUT = Path("data/heldout.parquet")
 CYCLE = Path("data/cycle")
+RECORD = Path("data/record")
 
 OBSERVATIONS = OBSERVED / "observations.parquet"
 PAST_RENEWALS = OBSERVED / "past_renewals.parquet"

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from features.publication import read_frame, write_frame
 from models import bundle
 from models.blend import Model
 from models.health import HealthScore
-from models.health_refit import RefittedHealth
-from models.target import learnable
 from models.warning import EarlyWarning
-from pipeline import cycle, files
+from pipeline import cycle, files, rivals
 from pipeline.calendar import Calendar
-from pipeline.morning import INDEX, with_segment
 from pipeline.settings import Settings, load
 from serve import scorer
 
@@ -26,12 +22,7 @@ def predictions(settings: Settings, calendar: Calendar) -> pd.DataFrame:
 
     Whatever learns has learnt from what was settled at the target's own cutoff.
     """
-    asked = read_frame(files.OBSERVATIONS)
-    features = with_segment(read_frame(files.FEATURES).set_index(INDEX), asked)
-    told = {
-        name: read_frame(files.LABELS / name / f"{files.BACKTEST}.parquet")
-        for name in settings.targets
-    }
+    asked, features = read_frame(files.OBSERVATIONS), rivals.past_features()
     loss, grace = cycle.loss(settings), settings.contracts.grace
     days = pd.to_datetime(
         [
@@ -40,23 +31,20 @@ def predictions(settings: Settings, calendar: Calendar) -> pd.DataFrame:
             for day in calendar.heldout(target, settings.heldout, grace)
         ]
     )
-    settled = loss.is_settled(
-        told[loss.name]["as_of"], by=days.min().date(), grace=grace, delay=calendar.delay
-    )
-    health = HealthScore(settings.health)
-    known = learnable(told[loss.name][settled], loss, settings.targets)
-    refitted = RefittedHealth.fit(health, features, known)
+    told = rivals.learnt(settings, loss.name, files.BACKTEST, features, calendar)
     rows = (
         features[features.index.get_level_values("as_of").isin(days)],
         asked[asked["as_of"].isin(days)],
     )
     models = {name: bundle.load(files.bundle(name, files.BACKTEST)) for name in settings.targets}
     targets = list(settings.targets.values())
-    rules: list[scorer.Rule] = [health, refitted, EarlyWarning(settings.warning)]
+    rules: list[scorer.Rule] = [HealthScore(settings.health), EarlyWarning(settings.warning)]
+    if told.health is not None:
+        rules.append(told.health)
     scored = scorer.score(*rows, models, targets, rules)
     constant = scored[scored["model"].eq(scorer.LEARNT)].assign(model=BASE_RATE)
     constant["score"] = constant["target"].map(
-        {name: base_rate(rows) for name, rows in told.items()}
+        {name: rivals.base_rate(name, files.BACKTEST) for name in settings.targets}
     )
     simple = [
         scorer.score(*rows, models | chain, targets, []).assign(model=kind)
@@ -73,12 +61,6 @@ def baselines(settings: Settings) -> dict[str, dict[str, Model]]:
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             found.setdefault(path.name, {})[name] = bundle.load(path)
     return found
-
-
-def base_rate(labels: pd.DataFrame) -> float:
-    """The weighted share of outcomes among the rows that were settled at the cutoff."""
-    settled = labels[labels["outcome"].notna()]
-    return float(np.average(settled["outcome"].astype(float), weights=settled["weight"]))
 
 
 def run() -> None:

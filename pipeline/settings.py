@@ -21,13 +21,19 @@ from features.feature import definitions
 from models.chain import check_chains
 from models.comparison import ComparisonSettings
 from models.evidence import GateSettings
+from models.health_floors import TrialSettings
 from models.health_profile import HealthSettings, check_names
 from models.heldout import HeldoutSettings
 from models.ladder import LearnSettings
+from models.lead_time import LeadTimeSettings
+from models.monitor import MonitorSettings
+from models.portfolio import ForecastSettings
 from models.rates import RatesSettings
+from models.signals import SignalSettings
 from models.target import Targets
 from models.warning import WarningSettings
 from pipeline import files
+from pipeline.holdout import HoldoutSettings
 from serve.batch import CycleSettings
 from simulation.company import SimulationSettings
 
@@ -69,6 +75,12 @@ class FeaturesSettings(Block):
     families: list[str]
 
 
+class LedgerSettings(Block):
+    """`url`: the database in which published predictions are sealed, as SQLAlchemy reads it."""
+
+    url: str
+
+
 class Settings(Block):
     """params.yaml as a whole."""
 
@@ -84,10 +96,17 @@ class Settings(Block):
     gate: GateSettings
     learning: LearnSettings
     health: HealthSettings
+    health_trial: TrialSettings
     warning: WarningSettings
     comparison: ComparisonSettings
+    lead_time: LeadTimeSettings
+    signals: SignalSettings
     rates: RatesSettings
+    forecast: ForecastSettings
+    monitor: MonitorSettings
     cycle: CycleSettings
+    ledger: LedgerSettings
+    holdout: HoldoutSettings
 
     @model_validator(mode="after")
     def _measures(self) -> Settings:
@@ -108,8 +127,13 @@ class BadParams(ValueError):
 
 def load(path: Path = files.PARAMS) -> Settings:
     """The settings, checked as a whole; raises BadParams with every fault."""
+    return checked(read(path), path)
+
+
+def checked(values: object, path: Path) -> Settings:
+    """Settings from values that a file states; raises BadParams with every fault."""
     try:
-        return Settings.model_validate(read(path))
+        return Settings.model_validate(values)
     except ValidationError as error:
         faults = [
             f"{path}: {'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}"

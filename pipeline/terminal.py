@@ -130,7 +130,11 @@ def comparison(found: Comparison) -> None:
                 LABELS.get(str(model), str(model)), *(cell(cells.get(name)) for name in names)
             )
         console().print(table)
-        verdicts(records(found.pairs[found.pairs["target"].eq(target)]))
+        told = records(found.pairs[found.pairs["target"].eq(target)])
+        verdicts([pair for pair in told if pair["by"] == "all"])
+        for pair in told:
+            if (pair["by"], pair["slice"]) == ("known", pair["against"]):
+                verdicts([pair], ", on the rows it knows")
 
 
 def cell(figure: Mapping[str, Any] | None) -> str:
@@ -140,12 +144,12 @@ def cell(figure: Mapping[str, Any] | None) -> str:
     return f"{figure['value']:.3f}\n{figure['low']:.2f}–{figure['high']:.2f}"
 
 
-def verdicts(pairs: list[dict[str, Any]]) -> None:
+def verdicts(pairs: list[dict[str, Any]], where: str = "") -> None:
     """What the learnt model is against each other scorer, by the primary metric."""
     for pair in pairs:
-        if pair["by"] == "all" and pair["primary"] and pair["model"] == "model":
+        if pair["primary"] and pair["model"] == "model":
             console().print(
-                f"  against {LABELS.get(pair['against'], pair['against'])}: "
+                f"  against {LABELS.get(pair['against'], pair['against'])}{where}: "
                 f"[bold]{pair['verdict']}[/bold]"
                 + (
                     f" ({METRICS[pair['metric']]} {pair['difference']:+.4f}, 95 % "

@@ -25,8 +25,11 @@ from models.target import Target
 from serve.freshness import Refused
 from serve.judgement import HEALTH, PROBABILITIES, REASONS, Scorers, judge
 from serve.predictions import COLUMNS, OUTCOMES, publish
+from serve.record import PUBLISHED
 
 STATUSES = ("scored", "decided", "in_grace", "later_renewal", "failed")
+RIVALS = ["account_id", "plan", "health_refitted", "csm_call", "base_rate"]
+SAID = ["health_score", "health_band", "health_refitted", "early_warning", "csm_call", "base_rate"]
 
 
 class BeyondHorizon(Refused):
@@ -66,7 +69,8 @@ class CycleSettings(BaseModel):
 
     `within`: days ahead where none are asked for; `share`: of the scored, how many each scorer
     would list; `freshness`: table -> how many days before the morning its last fact may lie;
-    `outcomes`: how the tree is turned into ARR and kinds.
+    `calls`: days for which a CSM's call holds; `outcomes`: how the tree is turned into ARR and
+    kinds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,6 +78,7 @@ class CycleSettings(BaseModel):
     share: float = Field(gt=0, le=1)
     bands: Bands
     freshness: dict[str, PositiveInt]
+    calls: PositiveInt
     outcomes: OutcomeSettings
 
     @model_validator(mode="after")
@@ -100,7 +105,8 @@ class Due:
     `renewals` as known on `as_of`, the settled ones too; `observations` (columns account_id,
     as_of, ...) and `features` (indexed by these two); `accounts`: account_id and, where supplied,
     name, segment, owner; `failures`: account -> why its features could not be computed; `labels`:
-    what was settled by then for the target that expands, to learn the kinds from.
+    what was settled by then for the target that expands, to learn the kinds from; `rivals`: by
+    account, its plan and what else is held against the model, the columns of RIVALS.
     """
 
     as_of: date
@@ -111,24 +117,33 @@ class Due:
     accounts: pd.DataFrame
     failures: Mapping[str, str] = field(default_factory=dict)
     labels: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LABELS)))
+    rivals: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=RIVALS))
 
 
 @dataclass(frozen=True)
 class Cycle:
     """`frame`: one row a renewal, with the columns of COLUMNS; `outcomes`: one row a scored one,
-    with those of OUTCOMES; `health`: the score and every dimension's, by account; `summary`:
-    renewals and ARR due, in all and by status, and the outcomes to expect."""
+    with those of OUTCOMES; `health`: the score and every dimension's, by account; `record`: what
+    the ledger keeps of each renewal, the columns of PUBLISHED but `sealed`; `summary`: renewals and
+    ARR due, in all and by status, and the outcomes to expect."""
 
     frame: pd.DataFrame
     outcomes: pd.DataFrame
     health: pd.DataFrame
+    record: pd.DataFrame
     summary: dict[str, object]
     identity: Identity
 
-    def publish(self, folder: Path) -> None:
-        """Write to `folder`, whole or not at all (serve/predictions.py)."""
-        about = {**self.summary, "identity": asdict(self.identity)}
-        publish(self.frame, self.outcomes, self.health, about, folder)
+    @property
+    def about(self) -> dict[str, object]:
+        """What the manifest says of it: when, how much, from what."""
+        return {**self.summary, "identity": asdict(self.identity)}
+
+    def publish(self, folder: Path, further: Mapping[str, object] | None = None) -> None:
+        """Write to `folder`, whole or not at all (serve/predictions.py); what is `further` to be
+        said goes into the manifest."""
+        about = {**self.about, **(further or {})}
+        publish(self.frame, self.outcomes, self.health, self.record, about, folder)
 
 
 def score_cycle(due: Due, scorers: Scorers, settings: CycleSettings, identity: Identity) -> Cycle:
@@ -164,7 +179,21 @@ def score_cycle(due: Due, scorers: Scorers, settings: CycleSettings, identity: I
     }
     dimensions = [c for c in judged.columns if c in HEALTH or str(c).endswith("_score")]
     outcomes = ends[list(OUTCOMES)]
-    return Cycle(frame, outcomes, judged[dimensions].reset_index(), summary, identity)
+    record = _record(rows, ends, due.rivals)
+    return Cycle(frame, outcomes, judged[dimensions].reset_index(), record, summary, identity)
+
+
+def _record(rows: pd.DataFrame, ends: pd.DataFrame, rivals: pd.DataFrame) -> pd.DataFrame:
+    """What is kept of each renewal for the day on which it is settled; only scored rows say
+    anything of the future, whichever scorer speaks."""
+    kept = rows.merge(rivals, on="account_id", how="left", validate="many_to_one")
+    money = ends[["prediction_id", "expected_arr_renewed"]]
+    kept = kept.merge(money, on="prediction_id", how="left", validate="one_to_one")
+    scored = kept["status"].eq("scored")
+    for column in SAID:
+        kept[column] = kept[column].astype(object).where(scored, None)
+    kept = kept.sort_values(["due_date", "account_id"], ignore_index=True)
+    return kept[[column for column in PUBLISHED if column != "sealed"]]
 
 
 def reconcile(frame: pd.DataFrame, due: Due) -> dict[str, object]:

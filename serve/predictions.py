@@ -2,7 +2,8 @@
 
 predictions.parquet   one row a renewal, the columns of COLUMNS
 outcomes.parquet      one row a scored renewal: the whole tree and the ARR to expect, of OUTCOMES
-*.csv                 the same two for a spreadsheet, without a cell that is a formula
+*.csv                 the first two for a spreadsheet, without a cell that is a formula
+record.parquet        what the ledger keeps of each renewal (serve/record.py)
 health.parquet        the health score of each account by dimension, where it was assessed
 MANIFEST.json         written last: the SHA-256 of each file, the counts and the identity
 """
@@ -19,6 +20,7 @@ import duckdb
 import pandas as pd
 
 from features.publication import manifest, published, read_frame, write_csv, write_parquet
+from serve.record import PUBLISHED
 
 MANIFEST = "MANIFEST.json"
 
@@ -72,6 +74,8 @@ OUTCOMES: dict[str, str] = {
 }
 PANDAS = {"BIGINT": "Int64", "BOOLEAN": "boolean"}  # types that can be missing
 ORDER = ("rank NULLS LAST", "due_date", "account_id")
+BY_DAY = ("due_date", "account_id")
+SEALABLE = {name: sql for name, sql in PUBLISHED.items() if name != "sealed"}
 
 
 class DamagedPublication(RuntimeError):
@@ -80,11 +84,13 @@ class DamagedPublication(RuntimeError):
 
 @dataclass(frozen=True)
 class Published:
-    """A verified publication: `predictions`, `outcomes`, `health` (maybe empty), its manifest."""
+    """A verified publication: `predictions`, `outcomes`, `health` (maybe empty), `record`, and its
+    manifest."""
 
     predictions: pd.DataFrame
     outcomes: pd.DataFrame
     health: pd.DataFrame
+    record: pd.DataFrame
     manifest: Mapping[str, object]
 
 
@@ -92,6 +98,7 @@ def publish(
     predictions: pd.DataFrame,
     outcomes: pd.DataFrame,
     health: pd.DataFrame,
+    record: pd.DataFrame,
     about: Mapping[str, object],
     folder: Path,
 ) -> None:
@@ -102,12 +109,15 @@ def publish(
     with published(folder) as new, duckdb.connect() as con:
         for name, frame, columns, order in (
             ("predictions", predictions, COLUMNS, ORDER),
-            ("outcomes", outcomes, OUTCOMES, ("due_date", "account_id")),
+            ("outcomes", outcomes, OUTCOMES, BY_DAY),
+            ("record", record, SEALABLE, BY_DAY),
         ):
             con.register("given", frame)
             typed = ", ".join(f'CAST("{of}" AS {sql}) AS "{of}"' for of, sql in columns.items())
             parquet = new / f"{name}.parquet"
             write_parquet(con, f"SELECT {typed} FROM given", parquet, order)
+            if name == "record":
+                continue
             people = read_frame(parquet)
             for day in (of for of, sql in columns.items() if sql == "DATE"):
                 people[day] = people[day].dt.strftime("%Y-%m-%d")
@@ -147,6 +157,7 @@ def read(folder: Path) -> Published:
         predictions=read_frame(folder / "predictions.parquet").astype(types),
         outcomes=read_frame(folder / "outcomes.parquet"),
         health=read_frame(health) if health.exists() else pd.DataFrame(),
+        record=read_frame(folder / "record.parquet"),
         manifest=commit,
     )
 

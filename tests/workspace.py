@@ -23,14 +23,15 @@ SMALL = {
         "interval": {"members": 3},
     },
     "comparison": {"draws": 100, "min_outcomes": 5},
-    "rates": {"draws": 100},
+    "forecast": {"draws": 400},
+    "monitor": {"draws": 400},
 }
 STAGES = (
     ("simulate",), ("ingest",), ("validate",), ("observe",), ("label", "churn"),
     ("label", "upsell"), ("label", "downsell"), ("featurize",), ("gate", "churn"),
     ("gate", "upsell"), ("gate", "downsell"), ("train", "churn"), ("train", "upsell"),
-    ("train", "downsell"), ("score",), ("compare",), ("card", "churn"), ("card", "upsell"),
-    ("card", "downsell"), ("report",),
+    ("train", "downsell"), ("score",), ("replay",), ("compare",), ("card", "churn"),
+    ("card", "upsell"), ("card", "downsell"), ("report",),
 )  # fmt: skip
 
 

@@ -3,22 +3,112 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-from pipeline.verbs.front import AsJson, need, print_json, working
+from pipeline.verbs.front import AsJson, AsOf, need, plain, print_json, working
 
 
-def compare(as_json: AsJson = False) -> None:
-    """Compare model, health score and rules on the held-out mornings."""
+def settle(as_of: AsOf, as_json: AsJson = False) -> None:
+    """Write down in the ledger how every predicted renewal stands, by what was known on a day."""
+    from dataclasses import asdict
+
+    from pipeline import files, ledger
+    from pipeline import record_terminal as shown
+    from pipeline.settings import load
+
+    need(files.FACTS / "facts.json", "dvc repro")
+    settings = load()
+    with working(f"settling what was predicted, as of {as_of:%Y-%m-%d}"):
+        held = ledger.opened(settings, create=False)
+        done = ledger.settle(settings, held, as_of.date())
+        stands = held.renewals()["outcome"].fillna("open").value_counts().to_dict()
+    if as_json:
+        print_json({**asdict(done), "renewals": stands})
+    else:
+        shown.settled(done, stands)
+
+
+def verify(
+    anchor: Annotated[
+        Path | None, typer.Option(help="A MANIFEST.json or receipt that was kept elsewhere.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whether the ledger is what was sealed; exit 3 and the first entry that is not."""
+    from dataclasses import asdict
+
+    from pipeline import ledger
+    from pipeline import record_terminal as shown
+    from pipeline.settings import load
+
+    kept = None
+    if anchor:
+        need(anchor, "renewcast score")
+        read = json.loads(anchor.read_text(encoding="utf-8"))
+        kept = read.get("ledger", read)
+    with working("walking the ledger"):
+        found = ledger.opened(load(), create=False).verify(kept)
+    if as_json:
+        print_json({"intact": found.intact, **asdict(found)})
+    else:
+        shown.verified(found)
+    if not found.intact:
+        raise typer.Exit(3)
+
+
+def holdout(
+    as_of: AsOf,
+    share: Annotated[float | None, typer.Option(help="Of the scored accounts.")] = None,
+    salt: Annotated[str | None, typer.Option(help="Another salt, other accounts.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Leave some accounts of a published cycle alone, so that a saving can be told from luck."""
+    from dataclasses import asdict
+
+    from pipeline import holdout as drawing
+    from pipeline import ledger
+    from pipeline import record_terminal as shown
+    from pipeline.settings import load
+
+    settings = load()
+    found = drawing.assign(
+        ledger.opened(settings, create=False),
+        as_of.date(),
+        share or settings.holdout.share,
+        salt or settings.holdout.salt,
+    )
+    if as_json:
+        print_json({"rows": plain(found.rows), "new": found.new, **asdict(found.detectable)})
+    else:
+        shown.assigned(found)
+
+
+def compare(
+    of: Annotated[
+        Literal["heldout", "replay", "ledger"],
+        typer.Option(help="Held-out mornings, their cycles replayed, or what was sealed."),
+    ] = "heldout",
+    as_json: AsJson = False,
+) -> None:
+    """Compare model, health score, rules and CSM calls with what happened."""
     from pipeline import compare as stage
-    from pipeline import files
+    from pipeline import files, ledger, replay
     from pipeline import terminal as shown
+    from pipeline.settings import load
 
-    need(files.HELDOUT, "dvc repro")
-    with working("comparing on the held-out mornings"):
-        found = stage.held_out()
+    settings = load()
+    need(files.HELDOUT if of == "heldout" else files.CALENDAR, "dvc repro")
+    with working("comparing with what happened"):
+        if of == "heldout":
+            found = stage.held_out()
+        elif of == "replay":
+            need(files.RECORD, "dvc repro")
+            found = stage.of_record(settings, replay.read())
+        else:
+            found = stage.of_record(settings, ledger.opened(settings, create=False).read())
     if as_json:
         print_json(found.to_dict())
     else:

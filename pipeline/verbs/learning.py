@@ -29,10 +29,11 @@ def score(
     as_of: AsOf,
     out: Out,
     due_within: Annotated[int | None, typer.Option(min=1, help="Days ahead.")] = None,
+    seal: Annotated[bool, typer.Option(help="Write them into the ledger, for good.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Score every renewal that falls due, or say of each why it is not scored."""
-    from pipeline import cycle, files
+    """Score every renewal that falls due, or say of each why it is not scored, and seal it."""
+    from pipeline import cycle, files, ledger, record_terminal
     from pipeline import terminal as shown
     from pipeline.settings import load
 
@@ -42,11 +43,12 @@ def score(
     within = due_within or settings.cycle.within
     with working(f"scoring the renewals due within {within} days of {as_of:%Y-%m-%d}"):
         found = cycle.score(settings, as_of.date(), within)
-        found.publish(out)
+        receipt = ledger.publish(found, ledger.opened(settings) if seal else None, out)
     if as_json:
         print_json(found.summary)
     else:
         shown.summary(found.summary, found.frame, out)
+        record_terminal.sealed(receipt)
 
 
 def explain(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from models import duel
+from models import drawn, duel
 from models.duel import ComparisonSettings
 
 SETTINGS = ComparisonSettings(
@@ -31,9 +31,9 @@ def claimed(world: int, kind: duel.Kind, clustered: bool) -> bool:
     arr = rng.lognormal(9, 0.5, ACCOUNTS)[each]
     rows = pd.DataFrame({"outcome": left[each], "weight": 1 / MORNINGS, "arr": arr})
     units = each if clustered else np.arange(len(each))
-    drawn = duel.draws(units.max() + 1, SETTINGS)
+    chosen = duel.draws(units.max() + 1, SETTINGS)
     kinds: dict[str, duel.Kind] = {"one": "probability", "other": kind}
-    found = duel.figures(rows, scores, kinds, drawn, units, share=0.3)
+    found = duel.figures(rows, scores, kinds, chosen, units, share=0.3)
     pairs = duel.pairs(found, kinds, SETTINGS, left.sum(), (~left).sum())
     return next(p["verdict"] for p in pairs if p["primary"]) != duel.CANNOT_TELL
 
@@ -46,6 +46,68 @@ def at_most(worlds: int) -> float:
 @pytest.mark.parametrize("kind", ["probability", "rule"])
 def test_on_noise_a_difference_is_claimed_at_most_at_the_nominal_rate(kind):
     assert sum(claimed(world, kind, clustered=True) for world in range(80)) <= at_most(80)
+
+
+def test_on_noise_the_bins_of_many_rows_claim_no_more(monkeypatch):
+    monkeypatch.setattr(duel, "BINNED", 0)
+    assert sum(claimed(world, "probability", clustered=True) for world in range(40)) <= at_most(40)
+
+
+def many(accounts: int, mornings: int = 3) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Rows of accounts on some mornings, a probability and a coarse rule, the account of each."""
+    rng = np.random.default_rng(11)
+    each = np.repeat(np.arange(accounts), mornings)
+    eta = rng.normal(-2, 1, accounts)
+    left = rng.random(accounts) < 1 / (1 + np.exp(-eta))
+    noisy = eta[each] + rng.normal(0, 0.5, len(each))
+    scores = pd.DataFrame({"one": 1 / (1 + np.exp(-noisy)), "other": np.round(3 * noisy)})
+    arr = rng.lognormal(9, 1, accounts)
+    arr[::7] = np.nan
+    rows = pd.DataFrame({"outcome": left[each], "weight": 1 / mornings, "arr": arr[each]})
+    return rows, scores, each
+
+
+def drawn_figures(accounts: int) -> dict[tuple[str, str], np.ndarray]:
+    """Each figure of `many` rows, and the two ends of its interval."""
+    rows, scores, each = many(accounts)
+    kinds: dict[str, duel.Kind] = {"one": "probability", "other": "rule"}
+    units = duel.units(each, SETTINGS)
+    found = duel.figures(rows, scores, kinds, duel.draws(units.max() + 1, SETTINGS), units, 0.1)
+    return {
+        (model, metric): np.array([values[0], *duel.interval(values, accounts)])
+        for model, figures in found.items()
+        for metric, values in figures.items()
+    }
+
+
+@pytest.mark.parametrize(("bins", "off"), [(30, 0.08), (drawn.BINS, 0.05)])
+def test_the_bins_of_many_rows_change_no_figure_and_hardly_an_interval(bins, off, monkeypatch):
+    monkeypatch.setattr(duel, "BINNED", 10**9)
+    exact = drawn_figures(900)
+    monkeypatch.setattr(duel, "BINNED", 0)
+    monkeypatch.setattr(drawn, "BINS", bins)
+    for key, (value, low, high) in drawn_figures(900).items():
+        assert value == pytest.approx(exact[key][0], rel=1e-12), key
+        width = exact[key][2] - exact[key][1]
+        assert [low, high] == pytest.approx(exact[key][1:].tolist(), abs=off * width), key
+
+
+def test_many_accounts_are_drawn_in_groups_and_the_intervals_are_as_wide(monkeypatch):
+    monkeypatch.setattr(duel, "EACH", 10**9)
+    alone = drawn_figures(3000)
+    monkeypatch.setattr(duel, "EACH", 1000)
+    for key, (value, low, high) in drawn_figures(3000).items():
+        assert value == pytest.approx(alone[key][0], rel=1e-12), key
+        assert high - low == pytest.approx(alone[key][2] - alone[key][1], rel=0.25), key
+
+
+def test_an_account_stays_in_one_group_and_few_accounts_are_their_own():
+    each = np.repeat(np.arange(3000), 2)
+    units = duel.units(each, SETTINGS)
+    assert len(np.unique(units)) == duel.GROUPS
+    assert (units[::2] == units[1::2]).all()
+    assert np.bincount(units[::2]).max() - np.bincount(units[::2]).min() <= 1
+    np.testing.assert_array_equal(duel.units(each[:1000], SETTINGS), each[:1000])
 
 
 def test_drawing_rows_instead_of_accounts_would_claim_far_more():

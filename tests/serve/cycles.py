@@ -41,6 +41,7 @@ SETTINGS = CycleSettings(
     share=0.34,
     bands=Bands(medium=0.1, high=0.3),
     freshness={"usage": 14},
+    calls=182,
     outcomes=OutcomeSettings(kinds_from=20, prior=10),
 )
 IDENTITY = Identity("v1", "b" * 64, "f" * 64, "p" * 64)

@@ -1,0 +1,54 @@
+"""The ledger of this company: where it lies, what is sealed in it, and how its renewals ended."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+from features.engine import connect
+from pipeline import files
+from pipeline.calendar import Calendar
+from pipeline.settings import Settings
+from serve import settling
+from serve.batch import Cycle
+from serve.ledger import Ledger
+from serve.receipts import Receipt, Run, Settlement
+
+ADDRESS = "RENEWCAST_LEDGER"
+"""The environment's word for the ledger's URL: it goes before params.yaml, where no password may
+stand."""
+
+
+def opened(settings: Settings, *, create: bool = True) -> Ledger:
+    """The ledger that the environment or params.yaml names; without `create` it must be there."""
+    return Ledger.open(os.environ.get(ADDRESS) or settings.ledger.url, create=create)
+
+
+def publish(cycle: Cycle, ledger: Ledger | None, folder: Path) -> Receipt | None:
+    """Seal a cycle, then write it to `folder` with the chain's head and count in its manifest.
+
+    Without a ledger it is only written. If writing fails the predictions are sealed all the same:
+    publishing again gives the same receipt.
+    """
+    if ledger is None:
+        cycle.publish(folder)
+        return None
+    receipt = ledger.publish(Run.of(cycle.about), cycle.record)
+    cycle.publish(folder, {"ledger": {"run_id": receipt.run_id, **receipt.anchor}})
+    return receipt
+
+
+def settle(settings: Settings, ledger: Ledger, as_of: date) -> Settlement:
+    """Write down how every predicted renewal stands, by the facts known before a day."""
+    calendar = Calendar.read(files.CALENDAR)
+    with connect(settings.engine) as con:
+        found = settling.settle(
+            con,
+            files.FACTS,
+            ledger.renewals(),
+            as_of=as_of,
+            grace=settings.contracts.grace,
+            data_until=calendar.data_until,
+        )
+    return ledger.settle(found)

@@ -1,0 +1,112 @@
+"""What is published is sealed once, settled from the facts, and judged as the replay is."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from pipeline import compare, cycle, files, holdout, ledger, replay
+from pipeline.calendar import Calendar
+from pipeline.settings import load
+from serve import predictions
+from serve.entries import Unsealable
+from serve.settling import BeyondData
+
+
+@pytest.fixture(scope="module")
+def sealed(company, tmp_path_factory):
+    """A ledger of every replayed morning, settled at the data's end."""
+    folder = tmp_path_factory.mktemp("sealed")
+    with company.inside():
+        settings, calendar = load(), Calendar.read(files.CALENDAR)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(ledger.ADDRESS, f"sqlite:///{folder / 'ledger.db'}")
+            held = ledger.opened(settings)
+        receipts = [
+            ledger.publish(
+                cycle.score(settings, day, settings.cycle.within), held, folder / str(day)
+            )
+            for day in replay.mornings(settings, calendar)
+        ]
+        ledger.settle(settings, held, calendar.data_until)
+        yield held, receipts, folder
+
+
+def test_the_manifest_of_a_publication_is_an_anchor_of_the_ledger(sealed):
+    held, receipts, folder = sealed
+    for receipt, place in zip(receipts, sorted(folder.glob("2*")), strict=True):
+        manifest = predictions.read(place).manifest
+        assert manifest["ledger"] == {"run_id": receipt.run_id, **receipt.anchor}
+        found = held.verify(manifest["ledger"])
+        assert found.intact and found.checked >= receipt.count
+
+
+def test_publishing_again_adds_nothing(sealed, tmp_path):
+    held, receipts, _ = sealed
+    settings = load()
+    day = replay.mornings(settings, Calendar.read(files.CALENDAR))[0]
+    before = held.anchor
+    again = ledger.publish(cycle.score(settings, day, settings.cycle.within), held, tmp_path / "a")
+    assert not again.new and again.anchor == receipts[0].anchor and held.anchor == before
+
+
+def test_the_duel_over_the_ledger_is_that_over_the_replay(sealed):
+    held, _, _ = sealed
+    settings = load()
+    of_ledger = compare.of_record(settings, held.read())
+    of_replay = compare.of_record(settings, replay.read())
+    assert of_ledger.to_dict() == of_replay.to_dict()
+    assert set(of_ledger.metrics["model"]) >= {"model", "health", "health_refitted", "csm_call"}
+
+
+def test_what_was_published_after_the_due_date_is_not_called_sealed(sealed):
+    held, _, _ = sealed
+    said = held.read().predictions
+    assert not said["sealed"].any()  # the sample company lived years ago
+
+
+def test_settling_twice_adds_nothing_and_beyond_the_data_it_is_refused(sealed):
+    held, _, _ = sealed
+    settings, end = load(), Calendar.read(files.CALENDAR).data_until
+    assert ledger.settle(settings, held, end).appended == 0
+    with pytest.raises(BeyondData, match="bring newer exports"):
+        ledger.settle(settings, held, date(end.year + 1, 1, 1))
+
+
+def test_a_hold_out_is_of_the_scored_and_sealed_once(sealed):
+    held, _, _ = sealed
+    settings = load()
+    day = replay.mornings(settings, Calendar.read(files.CALENDAR))[0]
+    drawn = holdout.assign(held, day, 0.25, "salt")
+    scored = held.read(day, date.max).predictions.query("status == 'scored' and as_of == @day")
+    assert set(drawn.rows["account_id"]) == set(scored["account_id"])
+    assert drawn.rows["group"].eq("held_out").mean() == pytest.approx(0.25, abs=0.02)
+    assert holdout.assign(held, day, 0.25, "salt").new == 0
+    with pytest.raises(Unsealable, match="cannot be drawn again"):
+        holdout.assign(held, day, 0.25, "other salt")
+    found = holdout.newest_effect(held, settings.holdout)
+    assert sum(found.accounts.values()) > 0 and found.text
+
+
+def test_nothing_can_be_held_out_of_a_morning_that_was_not_published(sealed):
+    held, _, _ = sealed
+    with pytest.raises(holdout.NotPublished, match="publish it first"):
+        holdout.assign(held, date(2020, 1, 1), 0.25, "salt")
+
+
+def test_without_a_hold_out_no_saving_is_claimed(tmp_path):
+    from serve.ledger import Ledger
+
+    empty = Ledger.open(f"sqlite:///{tmp_path / 'l.db'}")
+    found = holdout.newest_effect(empty, load().holdout)
+    assert found.churn is None and found.renewed is None and "hold-out" in found.text
+
+
+def test_a_password_in_the_environment_is_in_no_message(monkeypatch):
+    from serve.store import LedgerUnavailable
+
+    monkeypatch.setenv(ledger.ADDRESS, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
+    with pytest.raises(LedgerUnavailable) as refused:
+        ledger.opened(load())
+    assert "secret" not in str(refused.value) and "127.0.0.1" in str(refused.value)

@@ -45,6 +45,7 @@ lock: .venv/uv ## resolve again, hashes only, no addresses
 	$(BIN)/uv pip compile -q pyproject.toml --group build --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/core.txt
 	$(BIN)/uv pip compile -q pyproject.toml --group build --extra spark --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/spark.txt
 	$(BIN)/uv pip compile -q pyproject.toml --group build --group dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --group serve --constraint requirements/core.txt --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/serve.txt
 
 .venv/uv: requirements/uv.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Renewcast needs Python 3.11 or newer: make PYTHON=..."'

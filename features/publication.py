@@ -172,11 +172,15 @@ def safe(cell: object) -> object:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame for people: UTF-8, one header line, no index, and no cell that is a formula."""
+    """Write a frame for people: UTF-8, one header line, no index, and no cell that is a formula.
+
+    Lines end as RFC 4180 has it: with a bare line feed the writer would not quote a cell that holds
+    a carriage return, behind which a spreadsheet begins a row.
+    """
     safe_frame = frame.copy()
     for position, (_, column) in enumerate(frame.items()):
         if not pd.api.types.is_numeric_dtype(column):
             cells = column.astype(object).map(safe, na_action="ignore")
             safe_frame.isetitem(position, cells.to_numpy())
     safe_frame.columns = pd.Index([safe(name) for name in frame.columns])
-    safe_frame.to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    safe_frame.to_csv(path, index=False, lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL)

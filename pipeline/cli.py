@@ -38,6 +38,7 @@ VERBS = (
     judging.compare,
     judging.report,
     learning.serve,
+    learning.token,
 )
 for verb in VERBS:
     app.command()(verb)
@@ -80,6 +81,7 @@ def refusals() -> tuple[type[Exception], ...]:
     from models.holdout import CannotAssign
     from pipeline.health_trial import NoPast
     from pipeline.settings import BadParams
+    from serve.api.tokens import BadTokens
     from serve.entries import Unsealable
     from serve.freshness import Refused
     from serve.settling import BeyondData
@@ -87,6 +89,7 @@ def refusals() -> tuple[type[Exception], ...]:
     return (
         BadInput,
         BadParams,
+        BadTokens,
         BandsDiffer,
         BeyondData,
         CannotAssign,

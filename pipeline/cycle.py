@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from models.target import COLUMNS, Target
 from models.warning import EarlyWarning
 from pipeline import files, rivals
 from pipeline.calendar import Calendar
+from pipeline.dossier import dossier, earlier
+from pipeline.explanation import Asked, previous
 from pipeline.identity import identity, of_frame
-from pipeline.morning import morning
+from pipeline.morning import Morning, morning
 from pipeline.settings import Settings
 from serve.batch import Cycle, Due, Identity, score_cycle
 from serve.freshness import Refused, check_freshness
@@ -110,7 +112,29 @@ def score(settings: Settings, as_of: date, within: int, facts: Path = files.FACT
     told = rivals.learnt(
         settings, loss(settings).name, known.cutoff, rivals.past_features(), calendar
     )
-    return scored(settings, as_of, within, known, told, facts)
+    asked = morning(facts, as_of, settings, calendar)
+    found = scored(settings, as_of, within, known, told, facts, asked)
+    then, why_not = _before(settings, as_of)
+    now = Asked(as_of, asked, known.models, known.sha256)
+    folders = {name: files.bundle(name, known.cutoff) for name in settings.targets}
+    record = read_frame(files.RECORD / "predictions.parquet") if files.RECORD.exists() else None
+    rest = dossier(
+        settings, settings.service, found, now, then, why_not, folders, facts=facts, record=record
+    )
+    return replace(found, dossier=rest)
+
+
+def _before(settings: Settings, as_of: date) -> tuple[Asked | None, str | None]:
+    """The morning of the last run under the models of then, or why there is none."""
+    day = previous(as_of)
+    try:
+        known = bundles(settings, day)
+    except NoBundle as why:
+        return None, str(why)
+    asked = earlier(day)
+    if asked is None:
+        return None, f"nobody was asked about on {day}, the morning of the last run"
+    return Asked(day, asked, known.models, known.sha256), None
 
 
 def scored(
@@ -120,9 +144,11 @@ def scored(
     known: Bundles,
     told: rivals.Learnt,
     facts: Path = files.FACTS,
+    asked: Morning | None = None,
 ) -> Cycle:
-    """The cycle of a morning by given models, beside what else was learnt by their cutoff."""
-    asked = morning(facts, as_of, settings, Calendar.read(files.CALENDAR))
+    """The cycle of a morning by given models, beside what else was learnt by their cutoff; `asked`:
+    the morning, where it is known already."""
+    asked = asked or morning(facts, as_of, settings, Calendar.read(files.CALENDAR))
     with duckdb.connect() as con:
         due = contracts.renewals(
             con, facts, [as_of], grace=settings.contracts.grace, until_days=within

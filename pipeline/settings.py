@@ -16,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from features.definition import Relative
 from features.engine import EngineSettings
-from features.feature import definitions
+from features.feature import definitions, families
 from models.chain import check_chains
 from models.comparison import ComparisonSettings
 from models.evidence import GateSettings
@@ -35,6 +36,8 @@ from models.warning import WarningSettings
 from pipeline import files
 from pipeline.holdout import HoldoutSettings
 from serve.batch import CycleSettings
+from serve.dossier import DossierSettings
+from serve.dossier import check_names as check_dossier
 from simulation.company import SimulationSettings
 
 
@@ -106,11 +109,14 @@ class Settings(Block):
     monitor: MonitorSettings
     cycle: CycleSettings
     ledger: LedgerSettings
+    service: DossierSettings
     holdout: HoldoutSettings
 
     @model_validator(mode="after")
     def _measures(self) -> Settings:
         check_names(self.health, {definition.name for definition in definitions()})
+        ranks = [of.name for of in definitions() if isinstance(of, Relative)]
+        check_dossier(self.service, families(self.features.families), ranks)
         check_chains(self.targets)
         for name, target in self.targets.items():
             if target.horizon > self.contracts.ahead:

@@ -22,6 +22,7 @@ from models.health_profile import UNKNOWN
 from models.outcomes import OutcomeSettings, branches, expected, learn, totals
 from models.target import COLUMNS as LABELS
 from models.target import Target
+from serve.dossier import Contents
 from serve.freshness import Refused
 from serve.judgement import HEALTH, PROBABILITIES, REASONS, Scorers, judge
 from serve.predictions import COLUMNS, OUTCOMES, publish
@@ -125,7 +126,8 @@ class Cycle:
     """`frame`: one row a renewal, with the columns of COLUMNS; `outcomes`: one row a scored one,
     with those of OUTCOMES; `health`: the score and every dimension's, by account; `record`: what
     the ledger keeps of each renewal, the columns of PUBLISHED but `sealed`; `summary`: renewals and
-    ARR due, in all and by status, and the outcomes to expect."""
+    ARR due, in all and by status, and the outcomes to expect; `dossier`: what is said of the
+    accounts beyond that, if anything is."""
 
     frame: pd.DataFrame
     outcomes: pd.DataFrame
@@ -133,6 +135,7 @@ class Cycle:
     record: pd.DataFrame
     summary: dict[str, object]
     identity: Identity
+    dossier: Contents | None = None
 
     @property
     def about(self) -> dict[str, object]:
@@ -143,7 +146,7 @@ class Cycle:
         """Write to `folder`, whole or not at all (serve/predictions.py); what is `further` to be
         said goes into the manifest."""
         about = {**self.about, **(further or {})}
-        publish(self.frame, self.outcomes, self.health, self.record, about, folder)
+        publish(self.frame, self.outcomes, self.health, self.record, about, folder, self.dossier)
 
 
 def score_cycle(due: Due, scorers: Scorers, settings: CycleSettings, identity: Identity) -> Cycle:

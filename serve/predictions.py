@@ -5,6 +5,7 @@ outcomes.parquet      one row a scored renewal: the whole tree and the ARR to ex
 *.csv                 the first two for a spreadsheet, without a cell that is a formula
 record.parquet        what the ledger keeps of each renewal (serve/record.py)
 health.parquet        the health score of each account by dimension, where it was assessed
+the dossier           what is said of the accounts beyond that (serve/dossier.py), if anything is
 MANIFEST.json         written last: the SHA-256 of each file, the counts and the identity
 """
 
@@ -20,6 +21,7 @@ import duckdb
 import pandas as pd
 
 from features.publication import manifest, published, read_frame, write_csv, write_parquet
+from serve.dossier import Contents
 from serve.record import PUBLISHED
 
 MANIFEST = "MANIFEST.json"
@@ -101,6 +103,7 @@ def publish(
     record: pd.DataFrame,
     about: Mapping[str, object],
     folder: Path,
+    dossier: Contents | None = None,
 ) -> None:
     """Write a publication to `folder`; if anything fails, what stood there before stays.
 
@@ -127,6 +130,8 @@ def publish(
             write_parquet(
                 con, "SELECT * FROM assessed", new / "health.parquet", ("account_id", "as_of")
             )
+        if dossier is not None:
+            dossier.write(new)
         commit = {**about, "files": manifest(new)}
         text = json.dumps(commit, indent=2, sort_keys=True, allow_nan=False)
         (new / MANIFEST).write_text(text + "\n", encoding="utf-8")

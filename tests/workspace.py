@@ -30,8 +30,8 @@ STAGES = (
     ("simulate",), ("ingest",), ("validate",), ("observe",), ("label", "churn"),
     ("label", "upsell"), ("label", "downsell"), ("featurize",), ("gate", "churn"),
     ("gate", "upsell"), ("gate", "downsell"), ("train", "churn"), ("train", "upsell"),
-    ("train", "downsell"), ("score",), ("replay",), ("compare",), ("card", "churn"),
-    ("card", "upsell"), ("card", "downsell"), ("report",),
+    ("train", "downsell"), ("replay",), ("score",), ("compare",), ("card", "churn"),
+    ("card", "upsell"), ("card", "downsell"), ("report",), ("predicted",),
 )  # fmt: skip
 
 

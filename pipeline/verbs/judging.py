@@ -118,12 +118,19 @@ def compare(
 def report(
     as_json: AsJson = False,
     draw: Annotated[bool, typer.Option("--draw", help="Draw it again first.")] = False,
+    of: Annotated[
+        Literal["cycle", "ledger"],
+        typer.Option(help="The coming cycle, or what was sealed and has happened since."),
+    ] = "cycle",
 ) -> None:
     """Print the headline figures of the report, and where it is."""
     from pipeline import files
     from pipeline import report as stage
     from pipeline import terminal as shown
 
+    if of == "ledger":
+        print_sealed(as_json)
+        return
     if draw:
         need(files.COMPARISON, "dvc repro")
         stage.run()
@@ -134,3 +141,29 @@ def report(
         print_json(read)
     else:
         shown.headline(read, page)
+
+
+def print_sealed(as_json: bool) -> None:
+    """Draw predicted against actual from the ledger, and say who was right."""
+    from pipeline import files, holdout, ledger, predicted
+    from pipeline import record_terminal as shown
+    from pipeline.calendar import Calendar
+    from pipeline.settings import load
+    from serve.predicted import write
+
+    need(files.CYCLE / "MANIFEST.json", "dvc repro")
+    settings = load()
+    with working("reading the ledger"):
+        held = ledger.opened(settings, create=False)
+        found, frames = predicted.figures(
+            settings,
+            Calendar.read(files.CALENDAR),
+            held.read(),
+            source="ledger",
+            tested=holdout.newest_effect(held, settings.holdout),
+        )
+        write(found, frames, files.SEALED)
+    if as_json:
+        print_json(found)
+    else:
+        shown.sealed_page(found, files.SEALED.with_suffix(".html"))

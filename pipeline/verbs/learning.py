@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -101,9 +101,42 @@ def serve(
     publication: Annotated[Path, typer.Option(help="Scores as published.")] = Path("data/cycle"),
     host: Annotated[str, typer.Option(help="Loopback unless told otherwise.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    tokens: Annotated[
+        Path | None, typer.Option(help="Who may read and publish: lines of `renewcast token`.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="A name under which a proxy passes requests on.")
+    ] = None,
 ) -> None:
-    """Serve the last published scores over HTTP."""
+    """Serve the last published scores: pages for people at /, an interface at /v1."""
+    import os
+
+    from pipeline import files, ledger
+    from pipeline.settings import load
     from serve import app as service
 
     need(publication / "MANIFEST.json", "renewcast score")
-    service.serve(publication, host=host, port=port)
+    if tokens is not None:
+        need(tokens, "renewcast token")
+    service.serve(
+        publication,
+        host=host,
+        port=port,
+        hosts=tuple(name or ()),
+        tokens=None if tokens is None else tokens.read_text(encoding="utf-8"),
+        bundles=files.ARTIFACTS if files.ARTIFACTS.exists() else None,
+        reports=files.COMPARISON.parent,
+        ledger=os.environ.get(ledger.ADDRESS) or load().ledger.url,
+    )
+
+
+def token(
+    name: Annotated[str, typer.Argument(help="Whose it is.")],
+    role: Annotated[Literal["read", "publish"], typer.Option(help="What it allows.")] = "read",
+) -> None:
+    """Print the line of a new token for the configuration; the token itself is shown once."""
+    from serve.api.tokens import issue
+
+    secret, line = issue(role, name)
+    typer.echo(line)
+    typer.echo(f"the token, shown once: {secret}", err=True)

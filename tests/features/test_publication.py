@@ -196,10 +196,14 @@ def test_a_csv_holds_no_formula_in_any_cell_or_name_and_the_frame_is_unchanged(t
         ['ok,\n"quoted"', "2.0", "b", "-4", ""],
         ["", "", "", "", "2025-03-02"],
     ]
-    assert b"\r" not in (tmp_path / "out.csv").read_bytes()
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=6))
 def test_no_text_at_all_leaves_a_formula_behind(text):
     assert not str(safe(text)).lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))
+
+
+def test_a_carriage_return_in_a_cell_begins_no_row(tmp_path):
+    write_csv(pd.DataFrame({"name": ["x\r=cmd()"], "n": [-1]}), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == b'name,n\r\n"x\r=cmd()",-1\r\n'

@@ -98,6 +98,8 @@ class Store:
                 connection = connection.execution_options(**options)
                 with connection.begin():
                     yield connection
+        except UnicodeDecodeError:  # SQLite quotes the damaged bytes in its message
+            raise LedgerUnavailable(f"the ledger {self.name} is damaged: restore a copy") from None
         except DBAPIError as error:
             why = str(error.orig).strip().splitlines()[0]  # what follows may show a row
             raise LedgerUnavailable(

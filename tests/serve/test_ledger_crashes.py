@@ -51,7 +51,7 @@ def test_a_process_killed_at_any_moment_leaves_all_or_nothing(url, processes):
     start = time.monotonic()
     write(url, -1)
     whole = time.monotonic() - start
-    counts, step = {ledger.anchor["count"]}, {1 + ROWS, ROWS}
+    left = dict.fromkeys((0, 1 + ROWS, 1 + 2 * ROWS), 0)
     for number in range(POINTS):
         before = ledger.anchor["count"]
         listening, started = processes.Pipe(duplex=False)
@@ -61,15 +61,15 @@ def test_a_process_killed_at_any_moment_leaves_all_or_nothing(url, processes):
         time.sleep(chance.uniform(0, whole))
         child.kill()
         child.join()
-        after = ledger.anchor["count"]
-        assert after - before in {0, 1 + ROWS, 1 + 2 * ROWS}
-        found = ledger.verify()
-        assert found.intact and found.checked == after, str(found.fault)
+        left[ledger.anchor["count"] - before] += 1  # a KeyError is a part of something
+        if number % 20 == 0:  # nothing written later can mend what a kill broke
+            assert ledger.verify(ledger.anchor).intact
         write(url, number)
         assert ledger.anchor["count"] == before + 1 + 2 * ROWS
-        counts.add(after - before)
-    assert len(ledger.runs()) == POINTS + 1
-    assert counts >= {0} and counts & step
+    assert len(ledger.runs()) == POINTS + 1 and len(ledger.read().predictions) == ROWS
+    found = ledger.verify(ledger.anchor)
+    assert found.intact and found.checked == (POINTS + 1) * (1 + 2 * ROWS), str(found.fault)
+    print("entries found after the kill -> how often:", left)
 
 
 def publish(url, go, done):

@@ -369,6 +369,16 @@ def test_an_index_that_was_damaged_is_found_as_well(tmp_path):
     assert ledger.verify().intact
 
 
+def test_a_file_whose_tables_cannot_be_read_is_called_damaged(tmp_path):
+    path = tmp_path / "ledger.db"
+    story(f"sqlite:///{path}")
+    sound = path.read_bytes()
+    assert b"tablesealsseals" in sound
+    path.write_bytes(sound.replace(b"tablesealsseals", b"tablese\xe9lsseals"))
+    with pytest.raises(LedgerUnavailable, match="is damaged: restore"):
+        Ledger.open(f"sqlite:///{path}", create=False)
+
+
 def everything(ledger):
     """All that a ledger says."""
     record = ledger.read()

@@ -32,6 +32,8 @@ TRACKING = Path("mlflow.db")
 DATA_REPORT = Path("reports/data")
 COMPARISON = Path("reports/comparison.json")
 REPORT = Path("reports/renewcast")
+PREDICTED = Path("reports/predicted")  # of the replay; SEALED is of the ledger
+SEALED = Path("reports/sealed")
 GATE = Path("reports/gate")
 CARDS = Path("reports/cards")
 

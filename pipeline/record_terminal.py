@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 
@@ -63,3 +65,16 @@ def assigned(found: Assigned) -> None:
     console().print(found.detectable.text + ".", soft_wrap=True)
     if not found.new:
         console().print("It had been assigned before; nothing was added.")
+
+
+def sealed_page(found: Mapping[str, Any], page: Path) -> None:
+    """How much of the ledger can be judged, what a hold-out shows, and where the page is."""
+    of = found["summary"]
+    console().print(
+        f"{of['settled']:,} of {of['renewals']:,} predicted renewals are settled, "
+        f"{of['churned']:,} churned; {of['unsealed']:,} of {of['predictions']:,} predictions were "
+        "not sealed before the due date.",
+        soft_wrap=True,
+    )
+    console().print(escape(found["holdout"]["text"]), soft_wrap=True)
+    console().print(f"Report: {page}")

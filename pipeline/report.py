@@ -26,6 +26,7 @@ def run() -> None:
     renewals = read_frame(files.RENEWALS)
     start, end = pd.Timestamp(calendar.data_from), pd.Timestamp(calendar.data_until)
     inside = renewals[renewals["due_date"].between(start, end, inclusive="left")]
+    ahead = json.loads(files.PREDICTED.with_suffix(".json").read_text(encoding="utf-8"))
     version = str(cycle.predictions["model_version"].max())
     figures = report.build(
         cycle.predictions,
@@ -34,6 +35,7 @@ def run() -> None:
         data(json.loads(files.DATA_REPORT.with_suffix(".json").read_text(encoding="utf-8"))),
         rates.renewal_rates(inside, settings.rates),
         meta(settings, calendar, version),
+        ahead["forecast"]["at_risk"],
     )
     report.write(figures, files.REPORT.with_suffix(".html"), files.REPORT.with_suffix(".json"))
 

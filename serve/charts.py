@@ -167,6 +167,40 @@ def rates(periods: pd.DataFrame) -> str:
     )
 
 
+def forecast(periods: pd.DataFrame, title: str, *, share: bool) -> str:
+    """Forecast and what happened, by period: period, forecast, low_80, high_80, low_95, high_95,
+    happened (missing while it is not over). `share`: of 1, else an amount."""
+    x = alt.X("period:O", title=None, axis=_some(periods["period"], 5))
+    scale = alt.Scale(zero=False, nice=False, padding=8)
+    axis = _percent() if share else alt.Axis(format="~s", tickCount=5, domain=False)
+    names, shapes = ["forecast", "what happened"], ["circle", "square"]
+    told = periods.rename(columns={"happened": names[1]})
+    both = told.melt("period", names, var_name="of", value_name="value").dropna()
+    base = alt.Chart(periods)
+    likely = base.mark_rule(color=LINE, strokeWidth=10).encode(
+        x=x, y=alt.Y("low_80:Q", scale=scale, title=title, axis=axis), y2="high_80:Q"
+    )
+    possible = base.mark_rule(color=ACCENT, strokeWidth=1.5).encode(
+        x=x, y=alt.Y("low_95:Q", scale=scale), y2="high_95:Q"
+    )
+    marks = (
+        alt.Chart(both)
+        .mark_point(filled=True, size=55, opacity=1)
+        .encode(
+            x=x,
+            y=alt.Y("value:Q", scale=scale),
+            color=alt.Color("of:N", scale=alt.Scale(domain=names, range=[ACCENT, INK])),
+            shape=alt.Shape("of:N", scale=alt.Scale(domain=names, range=shapes)),
+        )
+    )
+    over = int(periods["happened"].notna().sum())
+    return svg(
+        (likely + possible + marks).properties(width=WIDTH, height=HEIGHT),
+        f"{title}: the forecast with its 80 and 95% intervals in {len(periods)} months, beside "
+        f"what happened in the {over} that are over.",
+    )
+
+
 def importance(families: pd.DataFrame) -> str:
     """How much each family moves the score: family, weight (mean absolute logit)."""
     chart = (

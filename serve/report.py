@@ -20,7 +20,6 @@ from serve.pages import render
 from serve.predictions import records
 
 LISTED, COLLAPSED, CANDIDATES, DISPUTED = 25, 175, 10, 8
-EIGHTY = 1.2816  # standard deviations on either side that hold 80 % of a normal distribution
 
 LABELS = {
     "model": "Model",
@@ -31,6 +30,7 @@ LABELS = {
     "contract_only": "Contract alone",
     "ridge": "Ridge logit",
     "plain_lightgbm": "LightGBM as it comes",
+    "csm_call": "CSM’s own call",
 }
 METRICS = {
     "auc": "AUC",
@@ -60,6 +60,7 @@ def build(
     data: Mapping[str, Any],
     rates: pd.DataFrame,
     meta: Mapping[str, Any],
+    at_risk: Mapping[str, float | None],
 ) -> Figures:
     """Every figure the report shows, as plain values that JSON can hold (missing is None).
 
@@ -67,18 +68,19 @@ def build(
     `missing` (table, costs) and `oddities` (table, message, action). `rates`: of
     models.rates.renewal_rates. `meta`: company, currency, data_from, data_until, model_version,
     hashes (name -> hex), share, model and rival (the scorer that learns, and the one it is held
-    against), targets (name, outcome, horizon, rows, positives, rung, note).
+    against), targets (name, outcome, horizon, rows, positives, rung, note). `at_risk`: of
+    models.portfolio.at_risk.
     """
     scored = cycle[cycle["status"].eq("scored")]
     rows = records(cycle.astype({"early_warning": object}))
     listed = [row for row in rows if row["status"] == "scored"]
-    held_out = [_held_out(target, comparison, meta) for target in meta["targets"]]
+    told = [held_out(target, comparison, meta) for target in meta["targets"]]
     return {
         "meta": dict(meta),
         "summary": dict(summary),
-        "at_risk": at_risk(scored),
+        "at_risk": dict(at_risk),
         "outcomes": dict(summary["outcomes"]),
-        "held_out": [part for part in held_out if part is not None],
+        "held_out": [part for part in told if part is not None],
         "counts": {
             "high": sum(row["risk_band"] == "high" for row in listed),
             "warned": sum(row["early_warning"] is True for row in listed),
@@ -100,7 +102,7 @@ def build(
 
 def page(figures: Figures) -> str:
     """The figures as one HTML page: no script, no other file, nothing from a network."""
-    drawn = [_drawings(part) for part in figures["held_out"]]
+    drawn = [drawings(part) for part in figures["held_out"]]
     terms = [[row for row in figures["rates"] if row["terms"] == of] for of in TERMS]
     charted = pd.DataFrame(max(terms, key=len))
     enough = not charted.empty and charted["logo_renewal_rate"].notna().any()
@@ -116,29 +118,6 @@ def write(figures: Figures, html: Path, json_file: Path) -> None:
     html.write_text(page(figures), encoding="utf-8")
     text = json.dumps(figures, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
     json_file.write_text(text + "\n", encoding="utf-8")
-
-
-def at_risk(scored: pd.DataFrame) -> dict[str, float | None]:
-    """ARR expected to be lost among the scored, and a rough 80 % interval.
-
-    The variance is that of independent renewals, plus that of the probabilities themselves, whose
-    errors are taken to go the same way for every account. Renewals of unknown ARR do not count.
-
-    >>> at_risk(pd.DataFrame({"arr_due": [100.0], "churn_probability": [0.5],
-    ...                       "churn_low": [0.5], "churn_high": [0.5]}))
-    {'expected': 50.0, 'low': 0.0, 'high': 100.0, 'of': 100.0}
-    """
-    known = scored[scored["arr_due"].notna()]
-    if known.empty:
-        return {"expected": None, "low": None, "high": None, "of": None}
-    p, arr = known["churn_probability"].to_numpy(float), known["arr_due"].to_numpy(float)
-    chance = float((p * (1 - p) * arr**2).sum())
-    half = (known["churn_high"] - known["churn_low"]).to_numpy(float) / 2
-    error = float((half * arr).sum()) / EIGHTY
-    spread = EIGHTY * float(np.sqrt(chance + error**2))
-    expected, of = float((p * arr).sum()), float(arr.sum())
-    low, high = max(0.0, expected - spread), min(of, expected + spread)
-    return {"expected": expected, "low": low, "high": high, "of": of}
 
 
 def _settled(rates: pd.DataFrame) -> pd.DataFrame:
@@ -160,7 +139,7 @@ def _expansion(listed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return ordered[:CANDIDATES]
 
 
-def _held_out(
+def held_out(
     target: Mapping[str, Any],
     comparison: Mapping[str, Sequence[Mapping[str, Any]]],
     meta: Mapping[str, Any],
@@ -200,7 +179,7 @@ def _held_out(
     }
 
 
-def _drawings(part: Mapping[str, Any]) -> dict[str, Any]:
+def drawings(part: Mapping[str, Any]) -> dict[str, Any]:
     """The charts of one target; None where there is nothing to draw."""
     drawn: dict[str, Any] = {"duel": []}
     for metric, reference in (("auc", 0.5), ("arr_caught", None)):

@@ -31,7 +31,7 @@ STAGES = (
     ("label", "upsell"), ("label", "downsell"), ("featurize",), ("gate", "churn"),
     ("gate", "upsell"), ("gate", "downsell"), ("train", "churn"), ("train", "upsell"),
     ("train", "downsell"), ("replay",), ("score",), ("compare",), ("card", "churn"),
-    ("card", "upsell"), ("card", "downsell"), ("report",), ("predicted",),
+    ("card", "upsell"), ("card", "downsell"), ("predicted",), ("report",),
 )  # fmt: skip
 
 

@@ -1,0 +1,217 @@
+"""Stage: the report's second page, what was predicted and what happened, with the rows behind it.
+
+The page of the sample company reads a replay of past mornings; the same figures come from the
+ledger, of what was sealed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from models import lead_time, standing
+from models.health import HealthScore
+from models.hindsight import COVERED
+from models.holdout_effect import Effect, effect
+from models.lead_time import LeadTimes
+from models.standing import SETTLED, Standing
+from pipeline import (
+    cases,
+    cycle,
+    duel,
+    files,
+    health_trial,
+    monitoring,
+    replay,
+    report,
+    rivals,
+    trade,
+)
+from pipeline.calendar import Calendar
+from pipeline.settings import Settings, load
+from pipeline.timeline import hindsight
+from serve import predicted, predictions
+from serve.predictions import records
+from serve.record import KEY, Record
+
+ENDS = ("renewed", "expanded", "contracted", "churned", "in_grace", "open")
+NOT_DUE = "not_due"
+
+Frames = dict[str, pd.DataFrame]
+Figures = dict[str, Any]
+
+
+def figures(
+    settings: Settings,
+    calendar: Calendar,
+    record: Record,
+    *,
+    source: Literal["replay", "ledger"],
+    tested: Effect | None = None,
+) -> tuple[Figures, Frames]:
+    """What serve.predicted draws, and by name every table behind it.
+
+    `tested`: what a hold-out showed; without one no saving can be claimed. The coming cycle, the
+    features and the facts are those of the stages before.
+    """
+    day, loss = calendar.data_until, cycle.loss(settings)
+    wait = settings.contracts.grace + calendar.delay + 1
+    judged = standing.standing(
+        record.predictions,
+        record.outcomes,
+        target=loss.name,
+        horizon=loss.horizon,
+        by=day,
+        wait=wait,
+        sizes=settings.rates.sizes,
+    )
+    meta = _meta(settings, calendar, record) | {"source": source, "wait": wait}
+    who, frames = duel.told(judged, settings, meta)
+    traded = trade.frames(settings, calendar, record.predictions)
+    both = (record.predictions, record.outcomes)
+    coming = predictions.read(files.CYCLE)
+    ahead = monitoring.forecast(settings, settings.forecast, calendar, coming, *both)
+    watched = monitoring.monitoring(
+        settings, settings.monitor, settings.forecast.together, calendar, *both
+    )
+    turned = _lead_times(record, settings, day, wait)
+    trial, tried = _trial(settings, calendar)
+    seen = hindsight(
+        record, settings, settings.signals, rivals.past_features(), files.FACTS, by=day, wait=wait
+    )
+    shown = effect(None, record.outcomes, seed=settings.seed) if tested is None else tested
+    frames |= (
+        tried
+        | traded
+        | {
+            "predictions": record.predictions,
+            "outcomes": record.outcomes,
+            "forecast_coming": ahead.tables["coming"],
+            "forecast_past": ahead.tables["past"],
+            "forecast_held": ahead.tables["held"],
+            "lead_time": turned.table,
+            "lead_time_renewals": turned.renewals,
+            "misses": seen.misses.rows,
+            "miss_counts": seen.misses.counts,
+            "timelines": seen.timelines,
+            "moves": seen.moves,
+            "recorded_late": seen.late,
+            "performance": watched.tables["performance"],
+            "drift": watched.tables["drift"],
+        }
+    )
+    told = {
+        "meta": meta,
+        "summary": _summary(record, judged),
+        "verdicts": duel.verdicts(who),
+        "forecast": ahead.figures | {"charted": records(_charted(ahead.tables))},
+        "trade": trade.figures(traded, settings, calendar),
+        "duel": who,
+        "lead_time": {
+            "table": records(turned.table),
+            "days": list(settings.lead_time.days),
+            "share": settings.cycle.share,
+        },
+        "misses": {
+            "counts": records(seen.misses.counts),
+            "cases": cases.cases(seen, cycle.accounts(files.FACTS)),
+        },
+        "signals": settings.signals.model_dump(),
+        "trial": trial,
+        "monitoring": watched.figures,
+        "holdout": {
+            name: asdict(shown)[name] for name in ("text", "accounts", "churned", "unsettled")
+        },
+        "files": predicted.listed(frames),
+    }
+    return predicted.plain(told), frames
+
+
+def run() -> None:
+    """Write reports/predicted.html, .json and a folder of tables beside them."""
+    settings, calendar = load(), Calendar.read(files.CALENDAR)
+    found, frames = figures(settings, calendar, replay.read(), source="replay")
+    predicted.write(found, frames, files.PREDICTED)
+
+
+def _meta(settings: Settings, calendar: Calendar, record: Record) -> Figures:
+    versions = sorted(record.predictions["model_version"].dropna().unique())
+    of, days = report.meta(settings, calendar, ", ".join(versions)), record.predictions["as_of"]
+    loss = cycle.loss(settings)
+    return {
+        **{name: of[name] for name in of if name != "targets"},
+        "target": next(each for each in of["targets"] if each["name"] == loss.name),
+        "as_of": str(calendar.data_until),
+        "first": None if days.empty else str(days.min().date()),
+        "last": None if days.empty else str(days.max().date()),
+        "mornings": int(days.nunique()),
+        "within": settings.cycle.within,
+        "grace": settings.contracts.grace,
+        "every": settings.rates.every,
+        "primary": settings.comparison.primary,
+        "rules_primary": settings.comparison.rules_primary,
+    }
+
+
+def _summary(record: Record, judged: Standing) -> Figures:
+    scored = record.predictions[record.predictions["status"].eq("scored")]
+    asked = scored[KEY].drop_duplicates().merge(record.outcomes, on=KEY, how="left")
+    ended = asked["outcome"].fillna(NOT_DUE)
+    counts = {name: int(ended.eq(name).sum()) for name in (*ENDS, NOT_DUE)}
+    churned = asked.loc[ended.eq("churned"), "arr_due"]
+    return {
+        "predictions": len(scored),
+        "renewals": len(asked),
+        **counts,
+        "settled": sum(counts[name] for name in SETTLED),
+        "arr_churned": float(churned.sum()) if churned.notna().any() else np.nan,
+        "waiting": judged.waiting,
+        "unsealed": int((~scored["sealed"].astype(bool)).sum()),
+    }
+
+
+def _lead_times(record: Record, settings: Settings, day: date, wait: int) -> LeadTimes:
+    return lead_time.lead_times(
+        record.predictions,
+        record.outcomes,
+        settings.lead_time,
+        by=day,
+        wait=wait,
+        share=settings.cycle.share,
+        worst={"risk_band": "high", "health_band": settings.health.bands[0].name},
+    )
+
+
+def _trial(settings: Settings, calendar: Calendar) -> tuple[Figures | None, Frames]:
+    """The configured health score on every settled morning, and the rows; None without any."""
+    features, asked = health_trial.past()
+    rows = health_trial.settled(settings, calendar.mornings, asked)
+    if rows.empty:
+        return None, {"health_trial_rows": rows}
+    index = pd.MultiIndex.from_frame(rows[list(features.index.names)])
+    said = HealthScore(settings.health).assess(features.reindex(index))
+    shown = rows.assign(**{c: said[c].to_numpy() for c in ("health_score", "health_band")})
+    found = health_trial.backtest(settings, settings.health_trial, calendar)
+    frames = {f"health_trial_{of}": getattr(found, of) for of in ("bands", "figures", "floors")}
+    return health_trial.plain(found), frames | {"health_trial_rows": shown}
+
+
+def _charted(tables: Any) -> pd.DataFrame:
+    """The months one by one: over, as each was forecast first in whole; coming, as forecast now."""
+    coming, past = (tables[name].query("every == 'month'") for name in ("coming", "past"))
+    if not past.empty:
+        whole = past[past["covers"].ge(COVERED) & ~past["cycle"].isin(coming.get("cycle", []))]
+        past = whole.sort_values("as_of").drop_duplicates("cycle")
+        done = past["settled_share"].eq(1)
+        ended = ["actual_arr_renewed", "actual_logo_renewal_rate"]
+        past = past.assign(**{name: past[name].where(done) for name in ended})
+    both = [frame for frame in (past, coming) if not frame.empty]
+    return pd.concat(both, ignore_index=True).sort_values("cycle") if both else pd.DataFrame()
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,120 @@
+"""The health score as configured: measures, weights and bands, its past, and a dry run.
+
+A dry run assesses one account of the morning under changed weights. Nothing is stored: a
+configuration goes live in params.yaml, after `renewcast health backtest`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from models.health import HealthScore
+from models.health_profile import HealthSettings
+from serve.predictions import records
+from serve.web.morning import Morning
+from serve.web.question import Question
+from serve.web.told import Told
+
+DIFF = "health_diff.json"
+MOST = 100.0  # a dimension's weight in a dry run
+
+
+def figures(
+    morning: Morning,
+    reports: Path | None,
+    told: Told | None,
+    asked: Mapping[str, str],
+    runs: pd.DataFrame | None,
+) -> dict[str, Any]:
+    """What the page shows; `runs` of serve.ledger, None without a ledger."""
+    configured = morning.service.get("health")
+    settings = None if configured is None else HealthSettings.model_validate(configured)
+    return {
+        "settings": settings,
+        "whole": None if settings is None else sum(d.weight for d in settings.dimensions.values()),
+        "shares": _bands(morning, settings),
+        "scored": morning.manifest["statuses"]["scored"]["renewals"],
+        "backtest": None if told is None else told.figures["trial"],
+        "diff": _report(reports, DIFF),
+        "dry": None if settings is None else dry_run(morning, settings, asked),
+        "changes": None if runs is None else changes(runs),
+    }
+
+
+def dry_run(
+    morning: Morning, settings: HealthSettings, asked: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """One account's health score as configured and under the weights `w_<dimension>` that the
+    address asks for; None where it asks for no account. `fault` says why there is none."""
+    account_id = asked.get("account", "").strip()
+    if not account_id:
+        return None
+    weights = {
+        name: _weight(asked.get(f"w_{name}"), of.weight) for name, of in settings.dimensions.items()
+    }
+    told: dict[str, Any] = {"account_id": account_id, "weights": weights, "fault": None}
+    features = None if morning.dossier is None else morning.dossier.features(account_id)
+    if features is None:
+        return told | {"fault": f"{account_id} is no customer of {morning.as_of}"}
+    try:
+        tried = _weighed(settings, weights)
+    except ValidationError:
+        return told | {"fault": "every dimension needs a weight above 0"}
+    names = sorted({*settings.features(), "segment"} & features.keys())
+    row = pd.DataFrame([{name: features[name] for name in names}])
+    row = row.astype({name: float for name in names if name != "segment"})
+    row.index = pd.MultiIndex.from_tuples(
+        [(account_id, pd.Timestamp(morning.as_of))], names=["account_id", "as_of"]
+    )
+    before, after = (records(HealthScore(one).assess(row))[0] for one in (settings, tried))
+    return told | {"before": before, "after": after}
+
+
+def changes(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """The runs whose parameters are not those of the run before, newest first."""
+    found = runs[runs["params_sha256"].ne(runs["params_sha256"].shift())]
+    return records(found.iloc[::-1].drop(columns="published_at"))
+
+
+def _weighed(settings: HealthSettings, weights: Mapping[str, float]) -> HealthSettings:
+    """The configuration with other weights of its dimensions, for everybody alike."""
+    plain = settings.model_dump()
+    for name, weight in weights.items():
+        if weight != settings.dimensions[name].weight:
+            plain["dimensions"][name]["weight"] = weight
+            for segment in plain["segments"].values():
+                if name in segment:
+                    segment[name]["weight"] = None
+    return HealthSettings.model_validate(plain)
+
+
+def _weight(text: str | None, usual: float) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return usual
+    return value if 0 <= value <= MOST else usual
+
+
+def _bands(morning: Morning, settings: HealthSettings | None) -> list[dict[str, Any]]:
+    """How many scored renewals are in each band, from the worst to the best."""
+    counts = morning.listing.answer(Question()).counts["health"]
+    order = [] if settings is None else [band.name for band in settings.bands]
+    named = [*order, *(band for band in counts if band not in order)]
+    return [{"band": band, "renewals": counts.get(band, 0)} for band in named]
+
+
+def _report(reports: Path | None, name: str) -> dict[str, Any] | None:
+    if reports is None:
+        return None
+    try:
+        found = json.loads((reports / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,149 @@
+"""Each page over a small company: what it says, what it links to, and what it says is missing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from urllib.parse import quote
+
+import pytest
+
+from serve.web.rendering import FILES
+from tests.serve.web import shelves
+
+EVERY = ("/", "/renewals", "/accounts/acc_00003", "/predicted", "/health", "/data")
+
+
+def rows(answer) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_a_page_is_whole_and_loads_nothing_from_elsewhere(pages, path):
+    answer = pages.get(path)
+    assert answer.status_code == 200
+    assert answer.text.endswith("</html>")
+    for place in re.findall(r'(?:src|href|action|hx-get)="([^"]*)"', answer.text):
+        assert place.startswith(("/", "#", "data:,")), place
+    assert not re.search(r"<script(?! src)|\son\w+=|style=", answer.text)
+    assert "Made-up &amp; Co" in answer.text
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_what_the_service_loads_lies_on_it(pages, path):
+    for place in re.findall(r'(?:src|href)="(/static/[^"]*)"', pages.get(path).text):
+        assert pages.get(place).status_code == 200
+    assert set(FILES) >= {"htmx.min.js", "pages.css"}
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_a_page_of_a_bare_publication_says_what_is_missing_and_what_makes_it(bare, path):
+    answer = bare.get(path)
+    assert answer.status_code == 200
+    assert "renewcast score" in answer.text
+    if path == "/predicted":
+        assert "reports/predicted.json" in answer.text and "dvc repro" in answer.text
+    if path in ("/data", "/accounts/acc_00003"):
+        assert "No ledger is connected" in answer.text
+
+
+def test_words_are_of_risk_and_not_of_saving(pages):
+    for path in EVERY:
+        assert not re.search(r"will be saved|will churn|saved by", pages.get(path).text)
+
+
+def test_every_number_of_the_cycle_leads_to_as_many_rows(pages):
+    text = pages.get("/").text
+    found = re.findall(r'<a href="(/renewals[^"]*)">(\d+)</a>', text)
+    assert len(found) >= 10
+    for place, number in found:
+        asked = place.replace("&amp;", "&").replace("/renewals", "/renewals.csv", 1)
+        whole = pages.get(asked + ("&" if "?" in asked else "?") + "rows=all")
+        assert len(rows(whole)) == int(number), place
+
+
+def test_what_happened_so_far_stands_beside_what_was_expected(pages):
+    text = pages.get("/").text
+    assert "The 3 of 58 that are settled" in text
+    assert "known by 15 Aug 2025" in text
+    assert re.search(r'data-label="Actual">3<', text)
+
+
+def test_the_export_is_what_is_on_the_screen(pages):
+    asked = {"agreement": "differ", "sort": "due", "size": "25", "page": "1"}
+    told = rows(pages.get("/renewals.csv", asked))
+    shown = re.findall(r'href="/accounts/(acc_\d+)"', pages.get("/renewals", asked).text)
+    assert [row["account_id"] for row in told] == shown
+    assert len(told) == 25
+    assert len(rows(pages.get("/renewals.csv", asked | {"rows": "all"}))) > 25
+
+
+def test_no_exported_cell_is_a_formula_and_numbers_keep_their_minus(pages):
+    told = {row["account_id"]: row for row in rows(pages.get("/renewals.csv", {"size": "100"}))}
+    assert told["acc_00005"]["name"] == "'=Bolt()"
+    assert any(row["trend"].startswith("-0.") for row in told.values())
+
+
+def test_a_name_that_is_markup_is_text(pages):
+    asked = {"q": "<script>alert(1)</script>"}
+    assert "<script>alert" not in pages.get("/renewals", asked).text
+    assert "<script>" not in pages.get(f"/accounts/{quote('<script>x')}").text
+
+
+def test_the_account_page_says_why_and_what_changed(pages):
+    text = pages.get("/accounts/acc_00003").text
+    assert "Company 3" in text
+    assert "Active days: 8 gives 40 of 100 points" in text
+    assert "the probability went from 10% to 20% (+10 points)" in text
+    assert "active days fell from 12 to 8" in text
+    assert "Ticket (high, bug), resolved" in text
+    assert "The newest NPS answer." in text  # unknown, so it is among the gaps
+    assert "sentiment is unknown" in text
+    assert "churned" in text  # what the ledger knows of its end
+
+
+def test_an_account_that_nobody_knows_is_not_found(pages):
+    answer = pages.get("/accounts/nobody")
+    assert answer.status_code == 404 and "No account of that name" in answer.text
+    assert pages.get("/accounts/..%2f..%2fetc%2fpasswd").status_code == 404
+
+
+def test_a_dry_run_changes_the_score_of_one_account_and_nothing_else(pages):
+    text = pages.get("/health", {"account": "acc_00003", "w_frequency": "2"}).text
+    assert "as configured, and as tried" in text
+    assert "weight 2" in text
+    weightless = pages.get("/health", {"account": "acc_00003", "w_frequency": "0"}).text
+    assert "Every dimension needs a weight above 0" in weightless
+    assert "is no customer" in pages.get("/health", {"account": "nobody"}).text
+
+
+def test_runs_are_shown_with_their_zone(pages):
+    assert "1 Jul 2025, 06:00 UTC" in pages.get("/data").text
+
+
+def test_a_damaged_publication_is_told_while_the_old_one_serves(own):
+    predictions = own.folder / "cycle" / "predictions.parquet"
+    commit = own.folder / "cycle" / "MANIFEST.json"
+    predictions.write_bytes(b"gone")
+    commit.write_text(json.dumps(json.loads(commit.read_text()) | {"note": "edited"}))
+    own.state.refresh()
+    text = own.get("/renewals").text
+    assert 'role="alert"' in text and "predictions.parquet differ" in text
+    assert "58</b> renewals" in text
+
+
+def test_the_newest_publication_is_shown_once_it_verifies(own, tmp_path):
+    assert "<b>58</b> renewals" in own.get("/renewals").text
+    fresh = shelves.publish(tmp_path / "fresh", accounts=12)
+    (own.folder / "cycle").rename(tmp_path / "old")
+    fresh.rename(own.folder / "cycle")
+    own.state.refresh()
+    assert "<b>10</b> renewals" in own.get("/renewals").text
+
+
+def test_a_ledger_that_is_away_is_told(tmp_path, own):
+    own.state._url = f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}"
+    own.state._ledger = None
+    assert "cannot be reached" in own.get("/").text

@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from serve.ledger import Ledger
-from serve.receipts import Run
 from serve.record import KEY, OUTCOMES, PUBLISHED
+from serve.sealing.receipts import Run
 
 T = TypeVar("T")
 CYCLE, AHEAD = 10_000, 3

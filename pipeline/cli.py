@@ -82,8 +82,8 @@ def refusals() -> tuple[type[Exception], ...]:
     from pipeline.health_trial import NoPast
     from pipeline.settings import BadParams
     from serve.api.tokens import BadTokens
-    from serve.entries import Unsealable
     from serve.freshness import Refused
+    from serve.sealing.entries import Unsealable
     from serve.settling import BeyondData
 
     return (

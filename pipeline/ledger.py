@@ -13,7 +13,7 @@ from pipeline.settings import Settings
 from serve import settling
 from serve.batch import Cycle
 from serve.ledger import Ledger
-from serve.receipts import Receipt, Run, Settlement
+from serve.sealing.receipts import Receipt, Run, Settlement
 
 ADDRESS = "RENEWCAST_LEDGER"
 """The environment's word for the ledger's URL: it goes before params.yaml, where no password may

@@ -10,9 +10,9 @@ from rich.markup import escape
 
 from pipeline.holdout import Assigned
 from pipeline.terminal import console, grid
-from serve.receipts import Receipt, Settlement
 from serve.record import SETTLED
-from serve.verification import Verification
+from serve.sealing.receipts import Receipt, Settlement
+from serve.sealing.verification import Verification
 
 
 def sealed(receipt: Receipt | None) -> None:

@@ -1,6 +1,6 @@
 """The ledger: the append-only record of every prediction published, and of what then happened.
 
-Entries are sealed as they come (serve/seal.py) and never changed. A correction is a further entry;
+Entries are sealed as they come (serve/sealing/) and never changed. A correction is a further entry;
 only the content of an account that must be forgotten is erased, and that is an entry as well.
 """
 
@@ -16,11 +16,11 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import delete, select
 
-from serve import reading
-from serve.entries import Unsealable, entries
-from serve.receipts import Receipt, Run, Settlement
 from serve.record import KEY, OUTCOMES, SETTLED, Record
-from serve.schema import (
+from serve.sealing import reading
+from serve.sealing.entries import Unsealable, entries
+from serve.sealing.receipts import Receipt, Run, Settlement
+from serve.sealing.schema import (
     ASSIGNED,
     OF_RUN,
     PREDICTED,
@@ -31,9 +31,9 @@ from serve.schema import (
     runs,
     seals,
 )
-from serve.seal import HEAD, Chain, contents_of
-from serve.store import Store
-from serve.verification import Verification, verify
+from serve.sealing.seal import HEAD, Chain, contents_of
+from serve.sealing.store import Store
+from serve.sealing.verification import Verification, verify
 
 Row = dict[str, Any]
 SAID_OF_RUN = {"as_of": "DATE", "model_version": "VARCHAR", "bundle_sha256": "VARCHAR"}
@@ -47,7 +47,7 @@ def _now() -> datetime:
 
 class Ledger:
     """A ledger in a SQLite file or a PostgreSQL database. Every method is one transaction; if it
-    raises serve.store.LedgerUnavailable, nothing was changed."""
+    raises serve.sealing.store.LedgerUnavailable, nothing was changed."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime] = _now) -> None:
         self._store = store
@@ -57,8 +57,8 @@ class Ledger:
     def open(cls, url: str, *, create: bool = True, clock: Callable[[], datetime] = _now) -> Ledger:
         """The ledger at `sqlite:///ledger.db` or `postgresql+psycopg://user@host/database`.
 
-        Brings its tables to this version. Raises serve.store.LedgerUnavailable, also for a ledger
-        of a newer version and, without `create`, where there is none.
+        Brings its tables to this version. Raises serve.sealing.store.LedgerUnavailable, also for a
+        ledger of a newer version and, without `create`, where there is none.
         """
         return cls(Store.open(url, create), clock)
 
@@ -189,12 +189,12 @@ class Ledger:
             return Record(said, reading.corrections(connection, account_id))
 
     def runs(self) -> pd.DataFrame:
-        """One row a run in the order of sealing, the columns of serve.reading.RUNS."""
+        """One row a run in the order of sealing, the columns of serve.sealing.reading.RUNS."""
         with self._store.reading() as connection:
             return reading.listed(connection)[list(reading.RUNS)]
 
     def assignments(self) -> pd.DataFrame:
-        """One row an assignment in the order of sealing, the columns of serve.schema.ASSIGNED."""
+        """One row an assignment in the order of sealing: serve.sealing.schema.ASSIGNED."""
         with self._store.reading() as connection:
             return reading.assigned(connection, ASSIGNED)
 

@@ -13,7 +13,7 @@ from serve.api.wire import Json
 from serve.ledger import Ledger
 from serve.predictions import records
 from serve.record import Record
-from serve.store import LedgerUnavailable
+from serve.sealing.store import LedgerUnavailable
 
 AccountId = Annotated[str, Path(max_length=500, examples=["acc_00012"])]
 NO_DOSSIER = "the publication has no dossier: publish with this version of Renewcast"

@@ -13,7 +13,7 @@ from serve.api.metrics import MEDIA_TYPE, Metrics
 from serve.api.problems import Problem
 from serve.api.state import State
 from serve.api.wire import Json
-from serve.store import LedgerUnavailable
+from serve.sealing.store import LedgerUnavailable
 
 
 def router(state: State, metrics: Metrics, today: Callable[[], date]) -> APIRouter:

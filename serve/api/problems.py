@@ -13,7 +13,7 @@ from models.encoding import MissingColumns, UnusableColumn
 from models.plain import UnevenColumns
 from serve.api.wire import dumped, whole
 from serve.dossier import Replaced
-from serve.store import LedgerUnavailable
+from serve.sealing.store import LedgerUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 AWAY = "the ledger cannot be reached just now; nothing was changed, ask again"

@@ -25,7 +25,7 @@ from serve.bundles import Bundles, Loaded, folders
 from serve.dossier import Dossier, Replaced
 from serve.ledger import Ledger
 from serve.predictions import MANIFEST, DamagedPublication, Published, read, records
-from serve.store import LedgerUnavailable
+from serve.sealing.store import LedgerUnavailable
 
 T = TypeVar("T")
 AGAIN = 0.05

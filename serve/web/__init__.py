@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from serve.api.state import NoLedger, Snapshot, State
 from serve.ledger import Ledger
 from serve.record import Record
-from serve.store import LedgerUnavailable
+from serve.sealing.store import LedgerUnavailable
 from serve.web import account, cycle, export, health, judged, machine
 from serve.web.morning import Morning
 from serve.web.question import SIZES, Question

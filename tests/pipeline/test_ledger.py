@@ -10,7 +10,7 @@ from pipeline import compare, cycle, files, holdout, ledger, replay
 from pipeline.calendar import Calendar
 from pipeline.settings import load
 from serve import predictions
-from serve.entries import Unsealable
+from serve.sealing.entries import Unsealable
 from serve.settling import BeyondData
 
 
@@ -104,7 +104,7 @@ def test_without_a_hold_out_no_saving_is_claimed(tmp_path):
 
 
 def test_a_password_in_the_environment_is_in_no_message(monkeypatch):
-    from serve.store import LedgerUnavailable
+    from serve.sealing.store import LedgerUnavailable
 
     monkeypatch.setenv(ledger.ADDRESS, "postgresql+psycopg://me:secret@127.0.0.1:1/none")
     with pytest.raises(LedgerUnavailable) as refused:

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import pandas as pd
 
 from serve.ledger import Ledger
-from serve.receipts import Run
 from serve.record import OUTCOMES, PUBLISHED
-from serve.schema import PREDICTED
+from serve.sealing.receipts import Run
+from serve.sealing.schema import PREDICTED
 from tests.worlds import table
 
 DUE = table("""

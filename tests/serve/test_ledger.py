@@ -12,14 +12,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from serve import migrations
-from serve.entries import Unsealable
 from serve.ledger import Ledger
 from serve.predictions import read
-from serve.receipts import Run
 from serve.record import OUTCOMES, PUBLISHED
-from serve.schema import REVISION, metadata
-from serve.store import LedgerUnavailable, Store
+from serve.sealing import migrations
+from serve.sealing.entries import Unsealable
+from serve.sealing.receipts import Run
+from serve.sealing.schema import REVISION, metadata
+from serve.sealing.store import LedgerUnavailable, Store
 from tests.serve.ledgers import AUGUST, DUE, ENDS, JULY, Clock, ended, run, said, story
 
 FOREVER = date(2030, 1, 1)

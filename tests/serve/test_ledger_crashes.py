@@ -15,7 +15,7 @@ import time
 import pytest
 
 from serve.ledger import Ledger
-from serve.store import LedgerUnavailable
+from serve.sealing.store import LedgerUnavailable
 from tests.serve.ledgers import AUGUST, ENDS, ended, many, run, said
 
 POINTS = int(os.environ.get("RENEWCAST_POINTS", "20"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import make_url, text
 
-from serve import store
 from serve.ledger import Ledger
-from serve.store import LedgerUnavailable, Store
-from serve.verification import verify
+from serve.sealing import store
+from serve.sealing.store import LedgerUnavailable, Store
+from serve.sealing.verification import verify
 from tests.serve.ledgers import AUGUST, ENDS, ended, run, said, story
 
 BOLT = ended(ENDS.iloc[[1]].assign(outcome="churned", known_on="2025-12-01"))

@@ -17,9 +17,9 @@ from serve.api.state import State
 from serve.dossier import Contents
 from serve.ledger import Ledger
 from serve.predictions import COLUMNS, OUTCOMES
-from serve.receipts import Run
 from serve.record import OUTCOMES as ENDS
 from serve.record import PUBLISHED
+from serve.sealing.receipts import Run
 
 AS_OF, BEFORE = date(2025, 7, 1), date(2025, 6, 1)
 IDENTITY = {

@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, type_coerce
 from sqlalchemy.types import NullType
 
-from serve.schema import NEEDED
+from serve.sealing.schema import NEEDED
 
 Values = list[Any]
 

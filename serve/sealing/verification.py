@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from serve.fault import Fault, Found
-from serve.seal import GENESIS
-from serve.walk import Walk
+from serve.sealing.fault import Fault, Found
+from serve.sealing.seal import GENESIS
+from serve.sealing.walk import Walk
 
 WITHOUT_ANCHOR = (
     "that entries at the end were removed together with their seals: give an anchor",

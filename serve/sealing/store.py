@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from serve.migrations import upgrade
-from serve.schema import REVISION
+from serve.sealing.migrations import upgrade
+from serve.sealing.schema import REVISION
 
 WAIT = 60
 """Seconds that a writer waits for another one."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, text
 
-from serve.entries import as_stored
-from serve.fault import Fault, Found
-from serve.schema import CONTENTS, forgettings, seals
-from serve.seal import GENESIS, HEAD, content, digest, link, sealed_columns
+from serve.sealing.entries import as_stored
+from serve.sealing.fault import Fault, Found
+from serve.sealing.schema import CONTENTS, forgettings, seals
+from serve.sealing.seal import GENESIS, HEAD, content, digest, link, sealed_columns
 
 WINDOW = 20_000
 """Entries held in memory at a time."""

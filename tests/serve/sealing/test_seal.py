@@ -13,10 +13,10 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from serve.ledger import Ledger
-from serve.schema import CONTENTS, chain_head, outcomes, predictions, runs, seals
-from serve.seal import GENESIS, content, digest, link, sealed_columns
-from serve.store import LedgerUnavailable, Store
-from serve.verification import verify
+from serve.sealing.schema import CONTENTS, chain_head, outcomes, predictions, runs, seals
+from serve.sealing.seal import GENESIS, content, digest, link, sealed_columns
+from serve.sealing.store import LedgerUnavailable, Store
+from serve.sealing.verification import verify
 from tests.serve.ledgers import AUGUST, JULY, many, run, said, story
 
 FLIPS = int(os.environ.get("RENEWCAST_POINTS", "40"))
@@ -387,7 +387,7 @@ def everything(ledger):
 
 
 def test_entries_beyond_one_window_are_verified_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("serve.walk.WINDOW", 7)
+    monkeypatch.setattr("serve.sealing.walk.WINDOW", 7)
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
     frame = many(30)
     ledger.publish(run(frame), frame)

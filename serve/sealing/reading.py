@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from serve.entries import as_stored, framed
 from serve.record import KEY, OUTCOMES, PUBLISHED
-from serve.schema import OF_RUN, PREDICTED, assignments, outcomes, predictions, runs
+from serve.sealing.entries import as_stored, framed
+from serve.sealing.schema import OF_RUN, PREDICTED, assignments, outcomes, predictions, runs
 
 Renewal = tuple[str, date]
 RUNS = {

@@ -33,7 +33,7 @@ from sqlalchemy.types import TypeEngine
 from serve.record import OUTCOMES, PUBLISHED
 
 REVISION = "0001"
-"""The newest migration, in serve/migrations/versions."""
+"""The newest migration, in serve/sealing/migrations/versions."""
 
 TYPES: dict[str, type[TypeEngine]] = {
     "VARCHAR": Text,

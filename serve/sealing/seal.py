@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Connection, Table, insert, select, update
 
-from serve.schema import chain_head, seals
+from serve.sealing.schema import chain_head, seals
 
 GENESIS = bytes(32)
 HEAD = select(chain_head.c["count"], chain_head.c.head)

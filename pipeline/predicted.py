@@ -83,7 +83,7 @@ def figures(
     seen = hindsight(
         record, settings, settings.signals, rivals.past_features(), files.FACTS, by=day, wait=wait
     )
-    shown = effect(None, record.outcomes, seed=settings.seed) if tested is None else tested
+    shown = effect(None, record.outcomes, seed=settings.holdout.seed) if tested is None else tested
     frames |= (
         tried
         | traded
@@ -202,7 +202,10 @@ def _trial(settings: Settings, calendar: Calendar) -> tuple[Figures | None, Fram
 
 def _charted(tables: Any) -> pd.DataFrame:
     """The months one by one: over, as each was forecast first in whole; coming, as forecast now."""
-    coming, past = (tables[name].query("every == 'month'") for name in ("coming", "past"))
+    coming, past = (
+        table if table.empty else table[table["every"].eq("month")]
+        for table in (tables["coming"], tables["past"])
+    )
     if not past.empty:
         whole = past[past["covers"].ge(COVERED) & ~past["cycle"].isin(coming.get("cycle", []))]
         past = whole.sort_values("as_of").drop_duplicates("cycle")

@@ -60,9 +60,12 @@ def service(tmp_path_factory) -> Iterator[Service]:
     found.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[object]:
-    """A running Chromium; without one the tests are left out, unless RENEWCAST_BROWSER=required."""
+    """A running Chromium; without one the tests are left out, unless RENEWCAST_BROWSER=required.
+
+    Not for the session: while Playwright runs, no other test of this process has a loop of its own.
+    """
     why = None if CHROMIUM else "there is no Chromium here: apt-get install chromium"
     try:
         from playwright.sync_api import sync_playwright

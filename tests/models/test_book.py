@@ -22,7 +22,7 @@ CON = duckdb.connect(config={"threads": 1})
 GRACE, BY = 30, date(2025, 1, 1)
 Q1, Q2 = whole_periods(date(2024, 1, 1), date(2024, 7, 1), "quarter")
 SIZES = (100.0, 1000.0)
-WIDE = RatesSettings(every="quarter", max_width=1e9, sizes=(5e3, 15e3, 5e4), graces=(0, 30, 61, 91))
+WIDE = RatesSettings(every="quarter", max_width=1e9, sizes=SIZES, graces=(0, 30, 61, 91))
 FEW = settings(deadline=None, max_examples=12, database=None, derandomize=True)
 
 
@@ -41,7 +41,7 @@ def write(folder, subscriptions, accounts=()):
 def ask(tmp_path):
     def asked(text, periods=(Q1,), by=BY, grace=GRACE):
         write(tmp_path, oracle.rows_of(table(text)))
-        return book(CON, tmp_path, periods, by=by, grace=grace, sizes=(5e3, 15e3, 5e4))
+        return book(CON, tmp_path, periods, by=by, grace=grace, sizes=SIZES)
 
     return asked
 
@@ -138,7 +138,7 @@ def test_segment_and_owner_are_those_known_at_the_start_and_else_as_first_told(t
         for row in accounts.to_dict("records")
     ]
     write(tmp_path, rows, told)
-    found = book(CON, tmp_path, [Q1, Q2], by=BY, grace=GRACE, sizes=(5e3, 15e3, 5e4))
+    found = book(CON, tmp_path, [Q1, Q2], by=BY, grace=GRACE, sizes=SIZES)
     assert found[["period", "account_id", "owner"]].to_numpy().tolist() == [
         ["2024Q1", "acme", "ann"],
         ["2024Q1", "late", "cid"],
@@ -176,7 +176,7 @@ def test_the_book_is_that_of_the_slow_obvious_oracle_and_its_rates_tie(
 ):
     folder, rows = tmp_path_factory.mktemp("world"), list(world)
     write(folder, rows)
-    found = book(CON, folder, YEARS, by=LATER, grace=grace, sizes=(5e3, 15e3, 5e4))
+    found = book(CON, folder, YEARS, by=LATER, grace=grace, sizes=SIZES)
     slow = {}
     for account in {row["account_id"] for row in rows}:
         mine = [row for row in oracle.facts(rows) if row["account_id"] == account]

@@ -6,6 +6,8 @@ import os
 from datetime import date
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from features.engine import connect
 from pipeline import files
 from pipeline.calendar import Calendar
@@ -20,9 +22,20 @@ ADDRESS = "RENEWCAST_LEDGER"
 stand."""
 
 
+def address(settings: Settings) -> str:
+    """The URL of the ledger that the environment or params.yaml names."""
+    return os.environ.get(ADDRESS) or settings.ledger.url
+
+
+def begun(settings: Settings) -> bool:
+    """Whether there is a ledger yet: a SQLite file comes with the first sealed publication."""
+    url = make_url(address(settings))
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+
+
 def opened(settings: Settings, *, create: bool = True) -> Ledger:
-    """The ledger that the environment or params.yaml names; without `create` it must be there."""
-    return Ledger.open(os.environ.get(ADDRESS) or settings.ledger.url, create=create)
+    """The ledger at its address; without `create` it must be there."""
+    return Ledger.open(address(settings), create=create)
 
 
 def publish(cycle: Cycle, ledger: Ledger | None, folder: Path) -> Receipt | None:

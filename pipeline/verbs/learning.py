@@ -109,12 +109,11 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the last published scores: pages for people at /, an interface at /v1."""
-    import os
-
     from pipeline import files, ledger
     from pipeline.settings import load
     from serve import app as service
 
+    settings = load()
     need(publication / "MANIFEST.json", "renewcast score")
     if tokens is not None:
         need(tokens, "renewcast token")
@@ -126,7 +125,7 @@ def serve(
         tokens=None if tokens is None else tokens.read_text(encoding="utf-8"),
         bundles=files.ARTIFACTS if files.ARTIFACTS.exists() else None,
         reports=files.COMPARISON.parent,
-        ledger=os.environ.get(ledger.ADDRESS) or load().ledger.url,
+        ledger=ledger.address(settings) if ledger.begun(settings) else None,
     )
 
 

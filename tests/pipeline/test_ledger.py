@@ -110,3 +110,17 @@ def test_a_password_in_the_environment_is_in_no_message(monkeypatch):
     with pytest.raises(LedgerUnavailable) as refused:
         ledger.opened(load())
     assert "secret" not in str(refused.value) and "127.0.0.1" in str(refused.value)
+
+
+def test_a_ledger_begins_with_the_first_publication_and_a_server_is_always_there(
+    company, tmp_path, monkeypatch
+):
+    with company.inside():
+        settings = load()
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    monkeypatch.setenv(ledger.ADDRESS, url)
+    assert ledger.address(settings) == url and not ledger.begun(settings)
+    ledger.opened(settings)
+    assert ledger.begun(settings)
+    monkeypatch.setenv(ledger.ADDRESS, "postgresql+psycopg://me@127.0.0.1/renewals")
+    assert ledger.begun(settings)

@@ -25,13 +25,6 @@ OTHER = "other"
 Families = Mapping[str, Sequence[str]]
 
 
-def by_feature(model: Model, features: pd.DataFrame) -> pd.DataFrame:
-    """What each feature adds to the blended logit; with `base`, rows add up to `model.logit`."""
-    found = pushes(model, features)
-    frame = pd.DataFrame(found.mean, index=features.index, columns=list(model.encoding.columns))
-    return frame.assign(base=found.base)
-
-
 def contributions(model: Model, features: pd.DataFrame, families: Families) -> pd.DataFrame:
     """What each family adds to the blended logit; rows add up to `model.logit`.
 

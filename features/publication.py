@@ -16,7 +16,6 @@ from tempfile import mkdtemp
 
 import duckdb
 import pandas as pd
-import sqlglot
 
 from features.parts import Part, parts
 from features.workshop import Job, by_rows_alone, side_by_side
@@ -136,6 +135,8 @@ def made_by(*modules: str) -> str:
 
     What was made by other code is made again, never added to.
     """
+    import sqlglot  # heavy, and whoever only reads has no use for it
+
     files = sorted(Path(__file__).parent.glob("*.py"))
     code = [sha256(file) for file in files if not modules or file.stem in modules]
     text = " ".join([duckdb.__version__, sqlglot.__version__, *code])

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.optimize import minimize
 from scipy.special import expit, ndtri
 
 SPREAD = 0.5  # prior standard deviation of level and slopes around "leave it as it is"
@@ -102,6 +101,8 @@ def fit(kind: str, z: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> Ca
 
     The base rate is not shrunk: its level is the log-odds of the weighted mean outcome.
     """
+    from scipy.optimize import minimize  # heavy, and whoever only predicts has no use for it
+
     basis = BASES[kind](z)
     offset = _offset(kind, z)
     prior = np.ones(basis.shape[1])

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.optimize import minimize
 from scipy.special import expit, logit, ndtri
 
 from models.encoding import Encoding
@@ -142,6 +141,8 @@ class Problem:
     ) -> tuple[Linear, np.ndarray]:
         """Minimise weighted log-loss + ridge / 2 x sum of squares; also where the search ended,
         from which a similar fit may `start`."""
+        from scipy.optimize import minimize  # heavy, and whoever only predicts has no use for it
+
         first = self._cold(weight) if start is None else start
         options = {"maxiter": 400, "ftol": 1e-9, "gtol": 1e-5 * weight.sum()}
         found = minimize(

@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from serve.lean import without
+
 PREFIX = "RENEWCAST_"
 
 
@@ -104,7 +106,8 @@ def main() -> int:
     except BadEnvironment as fault:
         print(fault, file=sys.stderr)
         return 2
-    from serve import app  # heavy: a bad environment is refused at once
+    with without("pyarrow", "sklearn"):
+        from serve import app  # heavy: a bad environment is refused at once
     from serve.api.tokens import BadTokens
 
     try:

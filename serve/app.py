@@ -35,6 +35,7 @@ from serve.api.limits import Limits
 from serve.api.metrics import Metrics
 from serve.api.state import State
 from serve.api.tokens import BadTokens, Tokens
+from serve.lean import without
 from serve.pages import render
 
 STOP_AFTER = 25
@@ -131,6 +132,8 @@ def serve(
             "read every account. `renewcast token` prints one"
         )
     logs.configure()
+    with without("sklearn"):
+        importlib.import_module("lightgbm")
     app = create_app(publication, tokens=tokens, **places)
     uvicorn.run(
         app,

@@ -7,6 +7,7 @@ where it stopped; at the end all parts become one publication, or what stood the
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,8 +15,9 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -25,29 +27,18 @@ from features.publication import manifest, published, sha256, write_parquet
 from models.encoding import MissingColumns, UnusableColumn
 from models.plain import missing
 from models.single import ASKED_BY
+from serve import given
 from serve.bundles import Loaded
+from serve.given import BadInput, Part
 from serve.predictions import MANIFEST
 
 INDEX = ("account_id", "as_of")
 DECIDED = "decided"
 SCORES = "scores.parquet"
 BLOCK = 4096  # rows scored at once by one thread
+PART = 250_000  # rows between two points from which a killed batch goes on
 
 Progress = Callable[[int, int], None]
-
-
-class BadInput(ValueError):
-    """The features of a batch cannot be scored as they are."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Neighbouring row groups of one file."""
-
-    number: int
-    file: Path
-    groups: tuple[int, ...]
-    rows: int
 
 
 def score_bulk(
@@ -57,46 +48,49 @@ def score_bulk(
     *,
     intervals: bool = False,
     threads: int = 1,
-    part_rows: int = 250_000,
+    part_rows: int = PART,
     progress: Progress | None = None,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Score every row of a Parquet file, or of a folder of them, and publish to the folder `out`.
 
     The input has account_id, as_of, the features and what says who is asked: days_to_due, arr and,
     if it is known, `decided` (null for undecided; without the column nobody is). `out` gets
     scores.parquet, sorted by as_of and account_id, a column `<target>_probability` (with
     `intervals` also `_low` and `_high`), null where the target does not ask, and MANIFEST.json,
-    which is returned. `progress` is told the rows done and the rows in all, after each part.
+    which is returned: `rows`, how many each target `asked` about, from which `input` and `bundles`.
+    `progress` is told the rows done and the rows in all, after each part.
 
     Raises BadInput before anything is scored if there is no such file or columns are missing, and
     when a part cannot be read as numbers or an observation stands in it twice; then nothing is
-    published, and the parts that were finished are kept for the next try.
+    published, and the parts that were finished are kept for the next try. Another batch that is
+    writing to `out` just now is BadInput too.
     """
-    files = sorted(features.glob("*.parquet")) if features.is_dir() else [features]
-    _check(files, features, loaded)
+    files = given.files(features)
+    _check(files, loaded)
     hashes = {file.name: sha256(file) for file in files}
-    key = _key(hashes, loaded, intervals, part_rows)
     workshop = out.parent / f".{out.name}.parts"
+    key = _key(hashes, loaded, intervals, part_rows)
     kept = workshop / key
-    _only(workshop, key)
-    kept.mkdir(parents=True, exist_ok=True)
-    cut = list(_parts(files, part_rows))
+    cut = list(given.parts(files, part_rows))
     done, total = 0, sum(part.rows for part in cut)
-    for part in cut:
-        path = kept / f"{part.number:06}.parquet"
-        if not path.exists():
-            _write(_scored(part, loaded, intervals, threads), path)
-        done += part.rows
-        if progress is not None:
-            progress(done, total)
-    about = {
-        "rows": total,
-        "bundles": dict(sorted(loaded.identities.items())),
-        "input": hashes,
-        "intervals": intervals,
-    }
-    commit = _publish(kept, out, about)
-    shutil.rmtree(workshop)
+    with _alone(workshop, out):
+        _only(workshop, key)
+        kept.mkdir(exist_ok=True)
+        for part in cut:
+            path = kept / f"{part.number:06}.parquet"
+            if not path.exists():
+                _write(_scored(part, loaded, intervals, threads), path)
+            done += part.rows
+            if progress is not None:
+                progress(done, total)
+        about = {
+            "rows": total,
+            "bundles": dict(sorted(loaded.identities.items())),
+            "input": hashes,
+            "intervals": intervals,
+        }
+        commit = _publish(kept, out, about, [target.name for target in loaded.targets])
+        shutil.rmtree(workshop)
     return commit
 
 
@@ -146,14 +140,9 @@ def _in_turn(
             yield waiting.popleft().result()
 
 
-def _check(files: Sequence[Path], features: Path, loaded: Loaded) -> None:
-    if not files or not files[0].is_file():
-        raise BadInput(f"{features} holds no Parquet file: write the features of the morning there")
+def _check(files: Sequence[Path], loaded: Loaded) -> None:
     for file in files:
-        try:
-            there = pq.read_schema(file)
-        except (pa.ArrowInvalid, OSError) as fault:
-            raise BadInput(f"{file} cannot be read as Parquet: {fault}") from None
+        there = given.schema(file)
         absent = [name for name in _columns(loaded, ()) if name not in there.names]
         if absent:
             raise MissingColumns(f"{file}: {missing(absent, dict.fromkeys(there.names))}")
@@ -169,32 +158,29 @@ def _columns(loaded: Loaded, there: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _parts(files: Sequence[Path], part_rows: int) -> Iterator[Part]:
-    number = 0
-    for file in files:
-        about = pq.read_metadata(file)
-        groups: list[int] = []
-        rows = 0
-        for group in range(about.num_row_groups):
-            groups.append(group)
-            rows += about.row_group(group).num_rows
-            if rows >= part_rows:
-                yield Part(number, file, tuple(groups), rows)
-                number, groups, rows = number + 1, [], 0
-        if groups or not about.num_row_groups:
-            yield Part(number, file, tuple(groups), rows)
-            number += 1
-
-
 def _key(hashes: Mapping[str, str], loaded: Loaded, intervals: bool, part_rows: int) -> str:
     """The hash of all that the parts are made from."""
     made = [sorted(loaded.identities.items()), sorted(hashes.items()), intervals, part_rows]
     return hashlib.sha256(json.dumps(made).encode()).hexdigest()
 
 
+@contextmanager
+def _alone(workshop: Path, out: Path) -> Iterator[None]:
+    """No other batch writes the same parts meanwhile; a lock of who was killed is gone with it."""
+    workshop.mkdir(parents=True, exist_ok=True)
+    held = os.open(workshop, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise BadInput(f"{out} is being written by another batch: wait for it") from None
+    finally:
+        os.close(held)
+
+
 def _only(workshop: Path, key: str) -> None:
     """Throw away the parts of another input or another bundle."""
-    for old in workshop.iterdir() if workshop.is_dir() else ():
+    for old in workshop.iterdir():
         if old.name != key:
             shutil.rmtree(old)
 
@@ -206,7 +192,9 @@ def _write(table: pa.Table, path: Path) -> None:
     os.replace(new, path)
 
 
-def _publish(kept: Path, out: Path, about: Mapping[str, object]) -> dict[str, object]:
+def _publish(
+    kept: Path, out: Path, about: Mapping[str, object], targets: Sequence[str]
+) -> dict[str, Any]:
     with published(out) as new, duckdb.connect() as con:
         parts = str(kept / "*.parquet").replace("'", "''")
         rows = f"SELECT * FROM read_parquet('{parts}')"
@@ -220,7 +208,10 @@ def _publish(kept: Path, out: Path, about: Mapping[str, object]) -> dict[str, ob
                 "and a name; nothing was published"
             )
         write_parquet(con, rows, new / SCORES, ("as_of", "account_id"))
-        commit: dict[str, object] = {**about, "files": manifest(new)}
+        counts = ", ".join(f'count("{name}_probability")' for name in targets)
+        asked = con.execute(f"SELECT {counts} FROM ({rows})").fetchone() or ()
+        about = {**about, "asked": dict(zip(targets, asked, strict=True))}
+        commit: dict[str, Any] = {**about, "files": manifest(new)}
         text = json.dumps(commit, indent=2, sort_keys=True)
         (new / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return commit

@@ -215,6 +215,64 @@ def importance(families: pd.DataFrame) -> str:
     return svg(chart, f"How much each of {len(families)} families moves the score on average.")
 
 
+def lift(curve: pd.DataFrame) -> str:
+    """How many times the usual share a list holds, by its length: share, lift."""
+    y = alt.Y("lift:Q", title="times the usual share", axis=alt.Axis(tickCount=5, domain=False))
+    line = (
+        alt.Chart(curve)
+        .mark_line(color=ACCENT)
+        .encode(x=alt.X("share:Q", title="length of the list", axis=_percent(grid=False)), y=y)
+    )
+    usual = alt.Chart(pd.DataFrame({"lift": [1.0]})).mark_rule(color=MUTED, strokeDash=[4, 4])
+    return svg(
+        (usual.encode(y=y) + line).properties(width=WIDTH, height=HEIGHT),
+        "How many times the usual share of outcomes a list holds, by its length; on the dashed "
+        "line it holds no more than chance would.",
+    )
+
+
+def precision_recall(curve: pd.DataFrame) -> str:
+    """Of a list that grows: the share of all outcomes on it (caught), and the share of it that are
+    outcomes (precision), beside the base_rate."""
+    top = alt.Scale(domain=[0, min(1.0, float(curve["precision"].max()) * 1.04)], nice=False)
+    y = alt.Y("precision:Q", scale=top, title="precision", axis=_percent())
+    line = (
+        alt.Chart(curve)
+        .mark_line(color=ACCENT)
+        .encode(
+            x=alt.X("caught:Q", title="share of the outcomes caught", axis=_percent(grid=False)),
+            y=y,
+            order="share:Q",
+        )
+    )
+    usual = pd.DataFrame({"precision": curve["base_rate"].head(1)})
+    rule = alt.Chart(usual).mark_rule(color=MUTED, strokeDash=[4, 4]).encode(y=y)
+    return svg(
+        (rule + line).properties(width=WIDTH, height=HEIGHT),
+        "Precision against the share of the outcomes caught, as the list grows; the dashed line is "
+        "the base rate.",
+    )
+
+
+def over_time(periods: pd.DataFrame, metric: str, reference: float) -> str:
+    """One metric with its interval by period: period, value, low, high."""
+    x = alt.X("period:O", title=None, axis=_some(periods["period"], 5))
+    ends = _domain(periods, reference)
+    scale = alt.Scale(domain=ends, nice=False, zero=False)
+    base = alt.Chart(periods)
+    whisker = base.mark_rule(color=ACCENT, strokeWidth=1.5).encode(
+        x=x, y=alt.Y("low:Q", scale=scale, title=metric), y2="high:Q"
+    )
+    dot = base.mark_point(color=ACCENT, filled=True, size=60, opacity=1).encode(
+        x=x, y=alt.Y("value:Q", scale=scale)
+    )
+    even = alt.Chart(pd.DataFrame({"value": [reference]}))
+    dashed = even.mark_rule(color=MUTED, strokeDash=[4, 4])
+    layers = dashed.encode(y=alt.Y("value:Q", scale=scale)) + whisker + dot
+    spoken = "; ".join(f"{row.period} {row.value:.2f}" for row in periods.itertuples())
+    return svg(layers.properties(width=WIDTH, height=HEIGHT), f"{metric} by period: {spoken}.")
+
+
 def _percent(grid: bool = True) -> alt.Axis:
     return alt.Axis(format=PERCENT, grid=grid, tickCount=5, domain=not grid)
 

@@ -10,14 +10,18 @@ from serve.api.answers import Account, History
 from serve.api.problems import AWAY, Problem
 from serve.api.state import NoLedger, Snapshot, State
 from serve.api.wire import Json
-from serve.ledger import Ledger
 from serve.predictions import records
 from serve.record import Record
+from serve.sealed import marked
 from serve.sealing.store import LedgerUnavailable
 
 AccountId = Annotated[str, Path(max_length=500, examples=["acc_00012"])]
 NO_DOSSIER = "the publication has no dossier: publish with this version of Renewcast"
-NOT_TOLD = "the account is not among those that the dossier tells about in full"
+NOT_TOLD = (
+    "the account is not among those that the dossier tells about in full, the renewals with the "
+    "most ARR at risk: raise service.most in params.yaml and publish again with `renewcast score`, "
+    "or ask `renewcast explain`"
+)
 NO_LEDGER = "this service was started without a ledger"
 TOLD = ("explanations", "series", "events", "ranges")
 
@@ -36,7 +40,9 @@ def router(state: State) -> APIRouter:
         if found is None:
             raise unknown(state.now, account_id)
         try:
-            found["history"] = await state.ledger(lambda ledger: history(ledger, account_id))
+            record = await state.ledger(lambda ledger: ledger.history(account_id))
+            found["history"] = history(record)
+            found["series"] = found["series"] and marked(found["series"], record)
         except NoLedger:
             found["missing"]["history"] = NO_LEDGER
         except LedgerUnavailable:
@@ -51,21 +57,7 @@ def router(state: State) -> APIRouter:
     async def explain(
         account_id: AccountId, target: Annotated[str, Query(max_length=100)] = "churn"
     ) -> Response:
-        def read(held: Snapshot) -> tuple[bool, dict[str, Any] | None]:
-            if held.dossier is None:
-                raise Problem(404, NO_DOSSIER)
-            return known(held, account_id), held.dossier.explanation(account_id, target)
-
-        there, found = await state.read(read)
-        if not there:
-            raise unknown(state.now, account_id)
-        if found is None:
-            raise Problem(
-                404,
-                f"{target} is not explained for this account: the target does not ask about it, or "
-                "it is not among those that the dossier tells about in full",
-            )
-        return Json(found)
+        return Json(await state.read(lambda held: explained(held, account_id, target)))
 
     @routes.get(
         "/v1/history/{account_id:path}",
@@ -76,11 +68,29 @@ def router(state: State) -> APIRouter:
         if "\0" in account_id:  # which no database takes
             raise Problem(404, "no account has such a name")
         try:
-            return Json(await state.ledger(lambda ledger: history(ledger, account_id)))
+            return Json(history(await state.ledger(lambda ledger: ledger.history(account_id))))
         except NoLedger:
             raise Problem(404, NO_LEDGER) from None
 
     return routes
+
+
+def explained(held: Snapshot, account_id: str, target: str) -> dict[str, Any]:
+    """Why a target's probability of an account is what it is. Raises Problem, which says why there
+    is no explanation and what to do."""
+    if held.dossier is None:
+        raise Problem(404, NO_DOSSIER)
+    found = held.dossier.explanation(account_id, target)
+    if found is not None:
+        return found
+    if not known(held, account_id):
+        raise unknown(held, account_id)
+    names = [one["name"] for one in held.dossier.service["targets"]]
+    if target not in names:
+        raise Problem(404, f"{target} is no target of this publication: {', '.join(names)}")
+    if not held.dossier.series(account_id):
+        raise Problem(404, NOT_TOLD)
+    raise Problem(404, f"{target} does not ask about this account on this morning")
 
 
 def known(held: Snapshot, account_id: str) -> bool:
@@ -159,7 +169,6 @@ def assessed(held: Snapshot, account_id: str, rules: list[Any]) -> dict[str, Any
     }
 
 
-def history(ledger: Ledger, account_id: str) -> dict[str, Any]:
+def history(record: Record) -> dict[str, Any]:
     """An account's entries as JSON holds them."""
-    record: Record = ledger.history(account_id)
     return {"predictions": records(record.predictions), "outcomes": records(record.outcomes)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from serve.api.listing import SHOWN
+from serve.listing import SHOWN
 
 PYTHON = {"VARCHAR": str, "DATE": date, "DOUBLE": float, "BIGINT": int, "BOOLEAN": bool}
 FIELDS: dict[str, Any] = {name: (PYTHON[sql] | None, ...) for name, sql in SHOWN.items()}

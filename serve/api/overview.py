@@ -12,11 +12,11 @@ from fastapi import APIRouter, Query, Request, Response
 from serve.api.accounts import NO_LEDGER
 from serve.api.answers import Agreement, Compared, Models, Refreshed, Runs
 from serve.api.limits import PAGE
-from serve.api.listing import Listing
 from serve.api.problems import Problem
 from serve.api.state import NoLedger, Snapshot, State
 from serve.api.tokens import Caller
 from serve.api.wire import Json
+from serve.listing import Listing
 from serve.predictions import records
 
 COMPARISON = "comparison.json"

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,10 +21,10 @@ import duckdb
 
 from models.single import ASKED_BY
 from serve.api.limits import Limits
-from serve.api.listing import Listing
 from serve.bundles import Bundles, Loaded, folders
 from serve.dossier import Dossier, Replaced
 from serve.ledger import Ledger
+from serve.listing import Listing
 from serve.predictions import MANIFEST, DamagedPublication, Published, read, records
 from serve.sealing.store import LedgerUnavailable
 
@@ -44,6 +45,7 @@ class Snapshot:
     listing: Listing
     dossier: Dossier | None
     bundles: Loaded | None
+    before: date | None = None  # the morning that the listing's trends are against
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -190,7 +192,10 @@ class State:
             dossier = None
         if self._manifest() != seen:
             raise DamagedPublication(f"{self.publication} was exchanged while it was read")
-        return Snapshot(published, Listing(published), dossier, bundles)
+        as_of = str(published.manifest["as_of"])
+        before, said = (None, {}) if dossier is None else _before(dossier, as_of)
+        frames = (published.predictions, published.record, published.outcomes)
+        return Snapshot(published, Listing(*frames, said), dossier, bundles, before)
 
     def _manifest(self) -> tuple[bytes, int, int] | None:
         """What tells one publication from another, of the same content as well."""
@@ -200,3 +205,19 @@ class State:
             return path.read_bytes(), of.st_ino, of.st_mtime_ns
         except OSError:
             return None
+
+
+def _before(dossier: Dossier, as_of: str) -> tuple[date | None, dict[str, float]]:
+    """The newest morning before `as_of` on which accounts were scored, and what was said then."""
+    asked = """
+        WITH said AS (
+            SELECT account_id, morning, value FROM read_parquet(?)
+            WHERE measure = 'churn_probability' AND value IS NOT NULL AND morning < ?::DATE
+        )
+        SELECT account_id, value, morning FROM said
+        WHERE morning = (SELECT max(morning) FROM said)
+    """
+    path = str(dossier.folder / "series.parquet")
+    with duckdb.connect() as con:
+        rows = con.execute(asked, [path, as_of]).fetchall()
+    return (rows[0][2] if rows else None), {account: value for account, value, _ in rows}

@@ -16,7 +16,7 @@ from serve.api.state import NoLedger, Snapshot, State
 from serve.ledger import Ledger
 from serve.record import Record
 from serve.sealing.store import LedgerUnavailable
-from serve.web import account, cycle, export, health, judged, machine
+from serve.web import account, cycle, export, health, judged, listing, machine
 from serve.web.morning import Morning
 from serve.web.question import SIZES, Question
 from serve.web.rendering import FILES, TYPES, render
@@ -35,7 +35,7 @@ class _Opened:
     def of(self, snapshot: Snapshot) -> Morning:
         held = self._held
         if held is None or held[0].published is not snapshot.published:
-            opened = Morning.of(snapshot.published, snapshot.dossier)
+            opened = Morning.of(snapshot)
             self._held = held = (snapshot, opened)
         return held[1]
 
@@ -96,7 +96,7 @@ def router(state: State) -> APIRouter:
         whole = request.query_params.get("rows") == "all"
 
         def written(morning: Morning) -> Response:
-            rows = morning.listing.answer(asked_for, whole).rows
+            rows = listing.answer(morning.listing, asked_for, whole).rows
             return export.download(export.renewals(rows), f"renewals-{morning.as_of}.csv")
 
         return await read(written)
@@ -168,7 +168,7 @@ def router(state: State) -> APIRouter:
 
 
 def _renewals(page: Callable[..., Response], morning: Morning, asked: Question) -> Response:
-    answer = morning.listing.answer(asked)
+    answer = listing.answer(morning.listing, asked)
     shown = answer.question
     return page(
         "renewals.html",
@@ -176,7 +176,7 @@ def _renewals(page: Callable[..., Response], morning: Morning, asked: Question) 
         morning,
         answer=answer,
         asked=shown,
-        values=morning.listing.values,
+        values=listing.values(morning.listing),
         due_within=morning.manifest["due_within"],
         before=morning.before,
         grows_from=morning.listing.grows_from,

@@ -12,7 +12,9 @@ import pandas as pd
 from serve.dossier import Dossier
 from serve.predictions import records
 from serve.record import Record
+from serve.sealed import marked
 from serve.web.drawing import Line, line
+from serve.web.listing import of_account
 from serve.web.morning import Morning
 
 HISTORY = ("churn_probability", "health_score")
@@ -33,7 +35,7 @@ def figures(morning: Morning, account_id: str, history: Record | None) -> dict[s
 
     `history`: all that stands in the ledger of the account, None where there is no ledger.
     """
-    renewals = morning.listing.of(account_id)
+    renewals = of_account(morning.listing, account_id)
     dossier = morning.dossier
     features = None if dossier is None else dossier.features(account_id)
     if not renewals and features is None:
@@ -51,7 +53,9 @@ def figures(morning: Morning, account_id: str, history: Record | None) -> dict[s
         "rules": _by_dimension(dossier.rules(account_id)) if dossier else {},
         "explained": _explained(morning, account_id),
         "measures": _measures(dossier, account_id, meanings) if dossier else [],
-        "history": _history(dossier, account_id, changes) if dossier else [],
+        "history": _history(marked(dossier.series(account_id), history), changes)
+        if dossier
+        else [],
         "changes": changes,
         "events": _events(dossier, account_id) if dossier else {},
         "departments": [
@@ -106,10 +110,10 @@ def _measures(
 
 
 def _history(
-    dossier: Dossier, account_id: str, changes: Sequence[tuple[date, str]]
+    past: Sequence[Mapping[str, Any]], changes: Sequence[tuple[date, str]]
 ) -> list[dict[str, Any]]:
     """The scores of every morning shown; on a morning that did not ask there is no value."""
-    series = _series(dossier.series(account_id))
+    series = _series(past)
     mornings = sorted({row["morning"] for rows in series.values() for row in rows})
     found = []
     for name in HISTORY:

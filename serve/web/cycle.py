@@ -12,6 +12,7 @@ import pandas as pd
 
 from serve.ledger import Ledger
 from serve.record import KEY, SETTLED, UNSETTLED
+from serve.web.listing import answer
 from serve.web.morning import Morning
 from serve.web.question import Question
 from serve.web.told import Told
@@ -48,7 +49,7 @@ def _published(morning: Morning) -> dict[str, Any]:
     """What a publication says of its cycle, worked out once."""
     predictions = morning.published.predictions
     scored = predictions[predictions["status"].eq("scored")]
-    counts = morning.listing.answer(Question()).counts
+    counts = answer(morning.listing, Question()).counts
     return {
         "due_within": morning.manifest["due_within"],
         "due": morning.manifest["due"],

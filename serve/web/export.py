@@ -52,11 +52,12 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = Non
     """Rows of plain values; what is unknown is empty.
 
     >>> table([{"name": "=1+1", "change": -2}, {"name": None, "change": 0.5}])
-    "name,change\\n'=1+1,-2\\n,0.5\\n"
+    "name,change\\r\\n'=1+1,-2\\r\\n,0.5\\r\\n"
     """
     names = list(columns or dict.fromkeys(name for row in rows for name in row))
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    # as RFC 4180 ends lines: only so is a cell quoted that holds a carriage return of its own
+    writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([safe(name) for name in names])
     for row in rows:
         writer.writerow([_cell(row.get(name)) for name in names])

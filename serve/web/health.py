@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from models.health import HealthScore
 from models.health_profile import HealthSettings
 from serve.predictions import records
+from serve.web.listing import answer
 from serve.web.morning import Morning
 from serve.web.question import Question
 from serve.web.told import Told
@@ -41,6 +42,7 @@ def figures(
         "shares": _bands(morning, settings),
         "scored": morning.manifest["statuses"]["scored"]["renewals"],
         "backtest": None if told is None else told.figures["trial"],
+        "files": () if told is None else told.figures["files"],
         "diff": _report(reports, DIFF),
         "dry": None if settings is None else dry_run(morning, settings, asked),
         "changes": None if runs is None else changes(runs),
@@ -104,7 +106,7 @@ def _weight(text: str | None, usual: float) -> float:
 
 def _bands(morning: Morning, settings: HealthSettings | None) -> list[dict[str, Any]]:
     """How many scored renewals are in each band, from the worst to the best."""
-    counts = morning.listing.answer(Question()).counts["health"]
+    counts = answer(morning.listing, Question()).counts["health"]
     order = [] if settings is None else [band.name for band in settings.bands]
     named = [*order, *(band for band in counts if band not in order)]
     return [{"band": band, "renewals": counts.get(band, 0)} for band in named]

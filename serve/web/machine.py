@@ -30,6 +30,7 @@ def figures(
         "refused": refused,
         "gates": _gates(reports),
         "cards": _cards(reports),
+        "promotions": _promotions(reports),
     }
 
 
@@ -72,3 +73,14 @@ def _cards(reports: Path | None) -> list[str]:
     if folder is None or not folder.is_dir():
         return []
     return [path.stem for path in sorted(folder.glob("*.md")) if card(reports, path.stem)]
+
+
+def _promotions(reports: Path | None) -> list[dict[str, Any]]:
+    """What was decided on runs that were to be champion, the newest first."""
+    if reports is None:
+        return []
+    try:
+        told = json.loads((reports / "promotions.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return list(told)[:SHOWN]

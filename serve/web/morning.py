@@ -6,15 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 
+from serve.api.state import Snapshot
 from serve.dossier import Dossier
+from serve.listing import Listing
 from serve.predictions import Published, records
-from serve.web.listing import Listing
 
 NO_DOSSIER = (
     "This publication has no dossier: of an account only what was predicted is known here. "
@@ -34,13 +33,12 @@ class Morning:
     top: float
 
     @classmethod
-    def of(cls, published: Published, dossier: Dossier | None) -> Morning:
-        """Sort the renewals and look up the morning before; some tenths of a second for 50,000."""
-        before, then = _before(dossier)
-        highest = published.predictions["churn_high"].max()
+    def of(cls, snapshot: Snapshot) -> Morning:
+        """What a snapshot serves, for the pages."""
+        highest = snapshot.published.predictions["churn_high"].max()
         top = 1.0 if np.isnan(highest) else float(np.clip(np.ceil(highest * 10) / 10, 0.1, 1))
-        listing = Listing(published.predictions, published.record, then)
-        return cls(published, dossier, listing, before, top)
+        listing, before = snapshot.listing, snapshot.before
+        return cls(snapshot.published, snapshot.dossier, listing, before, top)
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -78,21 +76,3 @@ class Morning:
         if of.empty:
             return None
         return next(iter(records(of[of["account_id"].eq(account_id)])), None)
-
-
-def _before(dossier: Dossier | None) -> tuple[date | None, dict[str, float]]:
-    """The newest morning before this one on which accounts were scored, and what was said then."""
-    if dossier is None:
-        return None, {}
-    path = str(Path(dossier.folder) / "series.parquet")
-    asked = """
-        WITH said AS (
-            SELECT account_id, morning, value FROM read_parquet(?)
-            WHERE measure = 'churn_probability' AND value IS NOT NULL AND morning < ?::DATE
-        )
-        SELECT account_id, value, morning FROM said
-        WHERE morning = (SELECT max(morning) FROM said)
-    """
-    with duckdb.connect() as con:
-        rows = con.execute(asked, [path, dossier.service["as_of"]]).fetchall()
-    return (rows[0][2] if rows else None), {account: value for account, value, _ in rows}

@@ -10,10 +10,31 @@ from dataclasses import dataclass, fields, replace
 from datetime import date
 from urllib.parse import urlencode
 
-ALL, UNKNOWN = "all", "unknown"
+from serve.listing import View
+
+ALL = "all"
 SIZES = (25, 50, 100)
 LONGEST = 200  # characters of a filter's value that are looked at
 
+COLUMN_OF = {
+    "health": "health_band",
+    "band": "risk_band",
+    "cycle": "target_cycle",
+    "reason": "status_reason",
+}
+"""The filters that have a shorter name in an address than in a publication."""
+
+DISPUTES = ("model_riskier", "health_riskier")
+ORDER_OF = {
+    "at_risk": "-arr_at_risk",
+    "risk": "-churn_probability",
+    "due": "due_date",
+    "arr": "-arr_due",
+    "health": "health_score",
+    "expand": "-upsell_probability",
+    "trend": "-trend",
+    "name": "label",
+}
 SORTS = {
     "at_risk": "most ARR at risk",
     "risk": "highest risk",
@@ -51,8 +72,9 @@ CHOICES: dict[str, dict[str, str]] = {
 }
 """The filters whose values are fixed, and how each value reads."""
 
-FREE = ("owner", "segment", "plan", "health", "cycle")
-"""The filters whose values are whatever the publication holds."""
+FREE = ("owner", "segment", "plan", "health", "cycle", "reason")
+"""The filters whose values are whatever the publication holds; `reason`, why a renewal has no
+prediction, is not offered: a number of the cycle asks it."""
 
 DAYS = ("due_from", "due_until")
 
@@ -67,6 +89,7 @@ class Question:
     plan: str = ""
     health: str = ""
     cycle: str = ""
+    reason: str = ""
     band: str = ""
     agreement: str = ""
     warning: str = ""
@@ -116,10 +139,34 @@ class Question:
         said = {f.name: getattr(self, f.name) for f in fields(self)}
         return urlencode({k: v for k, v in said.items() if v != getattr(usual, k)})
 
+    def view(self) -> View:
+        """What the listing is asked.
+
+        >>> Question(status="all", agreement="differ", sort="arr").view().values
+        {'agreement': ('model_riskier', 'health_riskier')}
+        """
+        asked = {name: getattr(self, name) for name in filters()}
+        return View(
+            values={
+                COLUMN_OF.get(name, name): DISPUTES if value == "differ" else (value,)
+                for name, value in asked.items()
+                if value not in ("", ALL)
+            },
+            due_from=date.fromisoformat(self.due_from) if self.due_from else None,
+            due_until=date.fromisoformat(self.due_until) if self.due_until else None,
+            words=self.q,
+            order=ORDER_OF[self.sort],
+        )
+
     @property
     def narrowed(self) -> bool:
         """Whether any filter is set."""
         return self.but(sort="at_risk", size=SIZES[0]) != Question()
+
+
+def filters() -> tuple[str, ...]:
+    """The names of all filters by value, as an address has them."""
+    return (*FREE, *CHOICES)
 
 
 def link(**changes: str | int) -> str:

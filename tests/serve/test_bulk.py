@@ -15,8 +15,9 @@ from features.publication import manifest, read_frame
 from models.encoding import MissingColumns
 from models.single import Fast
 from serve import bulk
-from serve.bulk import BadInput, score_bulk
+from serve.bulk import score_bulk
 from serve.bundles import Loaded
+from serve.given import BadInput, first_morning
 from serve.scorer import probabilities
 from tests.models.chained import TARGETS, features, models, observations
 
@@ -199,3 +200,30 @@ def test_without_a_column_that_says_so_nobody_is_decided(given, loaded, tmp_path
     found = read_frame(tmp_path / "out" / bulk.SCORES)
     frame = features(ROWS)
     assert found["upsell_probability"].notna().sum() == frame["arr"].notna().sum()
+
+
+def test_two_batches_do_not_write_the_same_parts(given, loaded, tmp_path):
+    def meanwhile(done, total):
+        with pytest.raises(BadInput, match="being written by another batch"):
+            score_bulk(given, loaded, tmp_path / "out", part_rows=40)
+
+    assert score_bulk(given, loaded, tmp_path / "out", progress=meanwhile)["rows"] == ROWS
+    assert names(tmp_path) == ["features.parquet", "out"]
+
+
+def test_how_many_each_target_was_asked_about_is_told(given, loaded, tmp_path):
+    asked = score_bulk(given, loaded, tmp_path / "out")["asked"]
+    found = read_frame(tmp_path / "out" / bulk.SCORES)
+    assert asked == {name: found[f"{name}_probability"].notna().sum() for name in asked}
+    assert list(asked) == [target.name for target in TARGETS] and all(asked.values())
+
+
+def test_the_first_morning_is_the_earliest_of_all_files(given, tmp_path):
+    rows = table().to_pandas()
+    pq.write_table(table(), tmp_path / "b.parquet")
+    rows["as_of"] = pd.Timestamp("2020-02-29").date()
+    pq.write_table(pa.Table.from_pandas(rows), tmp_path / "a.parquet")
+    assert first_morning(tmp_path) == pd.Timestamp("2020-02-29").date()
+    assert first_morning(given) == min(table()["as_of"].to_pylist())
+    pq.write_table(table().drop_columns(["as_of"]), given)
+    assert first_morning(given) is None

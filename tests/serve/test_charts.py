@@ -33,6 +33,12 @@ PERIODS = pd.DataFrame(
         "dollar_renewal_rate": [0.92, None],
     }
 )
+CURVE = pd.DataFrame(
+    {"share": [0.1, 0.5, 1.0], "caught": [0.4, 0.8, 1.0], "precision": [0.4, 0.16, 0.1]}
+).assign(lift=[4.0, 1.6, 1.0], base_rate=0.1)
+WALKED = pd.DataFrame(
+    {"period": ["2024-07", "2024-11"], "value": [0.7, 0.6], "low": [0.6, 0.5], "high": [0.8, 0.7]}
+)
 
 
 def drawn():
@@ -41,6 +47,9 @@ def drawn():
         "months": charts.by_month(MONTHS),
         "duel": charts.duel(SCORES, "AUC", 0.5),
         "rates": charts.rates(PERIODS),
+        "lift": charts.lift(CURVE),
+        "precision": charts.precision_recall(CURVE),
+        "over_time": charts.over_time(WALKED, "AUC", 0.5),
     }
 
 
@@ -73,3 +82,10 @@ def test_the_duel_names_its_scorers(word):
 
 def test_a_rate_that_is_not_known_leaves_a_gap():
     assert drawn()["rates"].count('aria-roledescription="point"') == 2
+
+
+def test_a_list_without_an_outcome_leaves_the_others_their_lift():
+    none = CURVE.assign(lift=[0.0, 1.6, 1.0])
+    path = re.findall(r'aria-roledescription="line mark"[^>]* d="([^"]+)"', charts.lift(none))[0]
+    heights = {point.split(",")[1] for point in re.findall(r"[\d.]+,[\d.]+", path)}
+    assert len(heights) == 3

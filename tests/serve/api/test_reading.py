@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from features.publication import safe
-from serve.api.listing import EQUAL, SHOWN, Listing, Wanted, choices
+from serve.api.renewals import EQUAL, Wanted
+from serve.listing import SHOWN, Listing
 from tests.serve.api.served import Client, app, is_problem, publish
 
 
@@ -27,7 +28,7 @@ def accounts(client, **asked):
         ({"risk_band": "high"}, ["acme", "cask"]),
         ({"agreement": "health_riskier"}, ["bolt"]),
         ({"risk_band": "high", "agreement": "agree"}, ["acme"]),
-        ({"health_band": "unknown"}, ["gale"]),
+        ({"health_band": "unknown"}, ["gale", "fern", "jade"]),
         ({"owner": "nobody"}, []),
         ({"plan": "'; DROP TABLE"}, []),
         ({"due_from": "2025-07-11", "due_until": "2025-07-21"}, ["acme"]),
@@ -39,7 +40,7 @@ def test_filters_narrow_the_list(client, asked, found):
     assert accounts(client, **asked) == found
 
 
-@pytest.mark.parametrize("sort", ["arr_due", "name", "health_score", "due_date", "rank"])
+@pytest.mark.parametrize("sort", ["arr_due", "health_score", "due_date", "rank"])
 def test_either_way_of_sorting_puts_what_is_missing_last(client, sort):
     for falling in (False, True):
         rows = client.get("/v1/renewals", sort="-" * falling + sort).json()["renewals"]
@@ -47,6 +48,12 @@ def test_either_way_of_sorting_puts_what_is_missing_last(client, sort):
         known = [value for value in values if value is not None]
         assert known == sorted(known, reverse=falling)
         assert values == known + [None] * (len(values) - len(known))
+
+
+def test_a_name_is_sorted_as_people_read_it_and_who_has_none_by_its_id(client):
+    rows = client.get("/v1/renewals", sort="name").json()["renewals"]
+    read = [(row["name"] or row["account_id"]).lower() for row in rows]
+    assert read == sorted(read) and None in {row["name"] for row in rows}
 
 
 def test_pages_follow_one_another_and_the_whole_is_counted(client):
@@ -90,15 +97,16 @@ def test_the_columns_that_can_be_sorted_and_filtered_are_columns():
 
 
 def test_the_choices_of_a_filter_are_those_that_are_there(client):
-    assert choices(client.state.now.listing, "risk_band") == ["high", "low", "medium"]
+    assert client.state.now.listing.values("risk_band") == ["high", "low", "medium", "unknown"]
 
 
 def test_a_publication_without_a_renewal_is_an_empty_list(client):
     whole = client.state.now.published
     parts = ("predictions", "outcomes", "record", "health")
     none = dataclasses.replace(whole, **{part: getattr(whole, part).iloc[:0] for part in parts})
-    listing = Listing(none)
-    assert len(listing) == 0 and listing.rows(listing.find(Wanted(owner="a", sort="-name"))) == []
+    listing = Listing(none.predictions, none.record, none.outcomes)
+    assert len(listing) == 0
+    assert listing.rows(listing.find(Wanted(owner="a", sort="-name").view()).places) == []
     assert len(listing.of_account("acme")) == 0
 
 
@@ -167,7 +175,12 @@ def test_what_is_not_known_of_an_account_is_null_and_said(client):
 def test_who_is_no_customer_and_has_nothing_due_is_unknown(client):
     assert is_problem(client.get("/v1/accounts/nobody"), 404, "account nobody is no customer")
     assert is_problem(client.get("/v1/explain/nobody"), 404, "account nobody is no customer")
-    assert is_problem(client.get("/v1/explain/acme", target="upsell"), 404, "upsell is not")
+    for account, target, said in (
+        ("acme", "upsell", "upsell does not ask about this account"),
+        ("acme", "nothing", "nothing is no target of this publication: churn, upsell"),
+        ("c100", "churn", "raise service.most in params.yaml and publish again"),
+    ):
+        assert is_problem(client.get(f"/v1/explain/{account}", target=target), 404, said)
 
 
 def test_a_publication_without_a_dossier_is_told_with_what_is_missing(tmp_path):

@@ -109,18 +109,17 @@ def predictions(accounts: int) -> pd.DataFrame:
     return whole.astype({"early_warning": "boolean", "rank": "Int64", "days_to_due": "Int64"})
 
 
-def publish(folder: Path, accounts: int = 60, dossier: bool = True) -> Path:
-    """A publication of so many renewals."""
+def publish(
+    folder: Path, accounts: int = 60, dossier: bool = True, rows: pd.DataFrame | None = None
+) -> Path:
+    """A publication of so many renewals, or of given ones."""
     folder.mkdir(parents=True)
-    rows = predictions(accounts)
-    scored = rows[rows["status"].eq("scored")]
-    ends = scored[["prediction_id", "account_id", "due_date"]].reindex(columns=list(OUTCOMES))
-    ends = ends.assign(p_churned=scored["churn_probability"], expected_arr_renewed=1.0)
+    rows = predictions(accounts) if rows is None else rows
     health = rows[["account_id", "as_of", "health_score", "health_band", "health_coverage"]]
     health = health.assign(frequency_score=rows["health_score"], sentiment_score=np.nan)
     for name, frame in {
         "predictions": rows,
-        "outcomes": ends.astype({of: float for of, sql in OUTCOMES.items() if sql == "DOUBLE"}),
+        "outcomes": endings(rows),
         "health": health,
         "record": sealable(rows),
     }.items():
@@ -132,7 +131,7 @@ def publish(folder: Path, accounts: int = 60, dossier: bool = True) -> Path:
     about: dict[str, Any] = {
         "as_of": AS_OF.isoformat(),
         "due_within": 90,
-        "due": {"renewals": accounts, "arr": float(rows["arr_due"].sum()), "arr_unknown": 0},
+        "due": {"renewals": len(rows), "arr": float(rows["arr_due"].sum()), "arr_unknown": 0},
         "statuses": {
             name: {
                 "renewals": int(arr["size"].get(name, 0)),
@@ -147,6 +146,14 @@ def publish(folder: Path, accounts: int = 60, dossier: bool = True) -> Path:
     }
     (folder / "MANIFEST.json").write_text(json.dumps(about), encoding="utf-8")
     return folder
+
+
+def endings(rows: pd.DataFrame) -> pd.DataFrame:
+    """How the scored are expected to end."""
+    scored = rows[rows["status"].eq("scored")]
+    ends = scored[["prediction_id", "account_id", "due_date"]].reindex(columns=list(OUTCOMES))
+    ends = ends.assign(p_churned=scored["churn_probability"], expected_arr_renewed=1.0)
+    return ends.astype({of: float for of, sql in OUTCOMES.items() if sql == "DOUBLE"})
 
 
 def sealable(rows: pd.DataFrame) -> pd.DataFrame:

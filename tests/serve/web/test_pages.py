@@ -10,8 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
+from serve.api.state import State
+from serve.web import export
 from serve.web.rendering import FILES
 from tests.serve.web import shelves
+from tests.serve.web.conftest import Pages
 
 EVERY = ("/", "/renewals", "/accounts/acc_00003", "/predicted", "/health", "/data")
 
@@ -64,6 +67,28 @@ def test_every_number_of_the_cycle_leads_to_as_many_rows(pages):
         assert len(rows(whole)) == int(number), place
 
 
+def test_a_reason_leads_to_the_renewals_that_have_it_and_to_no_others(tmp_path):
+    rows_of = shelves.predictions(60)
+    rows_of.loc[2, ["status", "status_reason"]] = ["decided", "already_renewed"]
+    shelves.publish(tmp_path / "cycle", rows=rows_of)
+    pages = Pages(tmp_path, State(tmp_path / "cycle"))
+    text = pages.get("/").text
+    for reason, account in (("notice_given", "acc_00000"), ("already_renewed", "acc_00002")):
+        place = f"/renewals?status=decided&amp;reason={reason}"
+        assert f'<a href="{place}">1</a>' in text
+        found = rows(pages.get(place.replace("&amp;", "&").replace("?", ".csv?")))
+        assert [row["account_id"] for row in found] == [account]
+    assert 'value="notice_given"' in pages.get("/renewals?reason=notice_given").text
+
+
+def test_sums_of_money_lead_to_the_renewals_they_are_of(pages):
+    text = pages.get("/").text
+    for what in ("ARR", "ARR due", "At risk"):
+        cells = re.findall(rf'data-label="{what}">(.*?)</td>', text)
+        linked = [re.fullmatch(r'<a href="/renewals[^"]*">[^<]+</a>', cell) for cell in cells]
+        assert linked and all(linked), what
+
+
 def test_what_happened_so_far_stands_beside_what_was_expected(pages):
     text = pages.get("/").text
     assert "The 3 of 58 that are settled" in text
@@ -84,6 +109,32 @@ def test_no_exported_cell_is_a_formula_and_numbers_keep_their_minus(pages):
     told = {row["account_id"]: row for row in rows(pages.get("/renewals.csv", {"size": "100"}))}
     assert told["acc_00005"]["name"] == "'=Bolt()"
     assert any(row["trend"].startswith("-0.") for row in told.values())
+
+
+@pytest.mark.parametrize(
+    "begin", ["=", "+", "-", "@", "\t", "\r", "\r=", "＝", "＋", "－", "＠", " =", "−"]
+)
+def test_a_name_that_begins_a_formula_is_defused_in_the_export_and_stays_in_its_cell(begin):
+    name = f"{begin}cmd|'/c calc'!A1"
+    text = export.table([{"name": name, "change": -12.5}, {"name": "a\r=cmd()", "change": 0.0}])
+    first, second = csv.DictReader(io.StringIO(text, newline=""))
+    assert first == {"name": f"'{name}", "change": "-12.5"}
+    assert second["name"] == "a\r=cmd()" and '"a\r=cmd()"' in text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["/static/..%2f..%2fapp.py", "/static/%2e%2e/templates/layout.html", "/static//etc/passwd",
+     "/cards/..%2f..%2fparams.md", "/cards/%2e%2e%2fREADME.md", "/cards/a%00b.md",
+     "/predicted/..%2f..%2fREADME.csv", "/predicted/%2fetc%2fpasswd.csv"],
+)  # fmt: skip
+def test_a_path_in_the_place_of_a_name_reaches_no_file(own, odd):
+    (own.folder / "reports" / "cards").mkdir(parents=True)
+    (own.folder / "reports" / "predicted").mkdir()
+    for outside in ("params.md", "README.md", "README.csv", "reports/README.md"):
+        (own.folder / outside).write_text("secret")
+    answer = own.get(odd)
+    assert answer.status_code in (303, 404) and "secret" not in answer.text
 
 
 def test_a_name_that_is_markup_is_text(pages):
@@ -147,3 +198,21 @@ def test_a_ledger_that_is_away_is_told(tmp_path, own):
     own.state._url = f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}"
     own.state._ledger = None
     assert "cannot be reached" in own.get("/").text
+
+
+def test_who_became_champion_and_who_did_not_is_shown_with_the_interval(own):
+    assert "Champions and challengers" not in own.get("/data").text
+    refused = {
+        "decided_at": "2026-02-03T04:05:06Z", "target": "churn", "run_id": "5" * 32,
+        "against": "7" * 32, "difference": 0.0381, "low": 0.0172, "high": 0.0619,
+        "verdict": "worse", "promoted": False, "forced": False, "reason": "",
+    }  # fmt: skip
+    first = {**refused, "against": "base_rate", "difference": -0.02, "verdict": "better"}
+    first |= {"promoted": True, "forced": True, "reason": "the <first>"}
+    (own.folder / "reports").mkdir()
+    told = json.dumps([refused, first])
+    (own.folder / "reports" / "promotions.json").write_text(told, encoding="utf-8")
+    text = own.get("/data").text
+    assert "2026-02-03 04:05 UTC" in text and "555555555555" in text
+    assert "+0.0381<small>+0.0172 to +0.0619</small>" in text and "no champion<small>worse" in text
+    assert "the base rate" in text and "by force: the &lt;first&gt;" in text

@@ -41,6 +41,23 @@ def identity(stage: str, target: str = "") -> dict[str, str]:
     return {**parts, "identity": _sha256(parts)}
 
 
+def inputs() -> dict[str, str]:
+    """SHA-256 by path: the source's SELECTs, and the exports that they read.
+
+    A database is no file: what it held is in data/tables, which `data` stands for.
+    """
+    from pipeline.inputs import SUFFIXES, raw_name
+    from pipeline.source import read_source
+
+    source = settings.load().source
+    folder, given = Path(source.folder), Path(source.input)
+    reads = read_source(folder)[0].reads
+    exports = given.iterdir() if given.is_dir() else []
+    read = (of for of in exports if of.suffix.lower() in SUFFIXES and raw_name(of.stem) in reads)
+    found = sorted([*folder.rglob("*.sql"), *read])
+    return {path.as_posix(): publication.sha256(path) for path in found}
+
+
 def of_frame(frame: pd.DataFrame) -> str:
     """The hash of a frame's values, columns and index, in their order."""
     rows = pd.util.hash_pandas_object(frame).to_numpy().tobytes()

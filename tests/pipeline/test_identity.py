@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 import yaml
 
+from models import bundle
 from pipeline import files
-from pipeline.identity import identity, of_frame
+from pipeline.identity import identity, inputs, of_frame
+from pipeline.tracking import find_runs
+from serve import predictions
+from serve.ledger import Ledger
+from serve.sealing.receipts import Run
 
 
 @pytest.fixture
@@ -54,3 +61,34 @@ def test_a_frame_is_its_values_columns_and_order():
     assert of_frame(frame) != of_frame(frame.iloc[::-1])
     assert of_frame(frame) != of_frame(frame.rename(columns={"a": "c"}))
     assert of_frame(frame) != of_frame(frame.assign(a=[1.0, 2.0000001]))
+
+
+def test_inputs_are_the_selects_and_the_exports_that_they_read(here):
+    found = inputs()
+    assert {"sources/simulated/usage.sql", "data/raw/accounts.csv"} <= found.keys()
+    (files.RAW / "unread.csv").write_text("a\n1\n")
+    accounts = files.RAW / "accounts.csv"
+    accounts.write_text(accounts.read_text() + "\n")
+    again = inputs()
+    assert {name for name in again if again[name] != found.get(name)} == {"data/raw/accounts.csv"}
+
+
+def test_one_identity_stands_in_run_bundle_mlflow_publication_ledger_and_report(company, tmp_path):
+    with company.inside():
+        run = json.loads((files.RUNS / "churn.json").read_text())
+        asked = identity("train", "churn")
+        (tracked,) = find_runs(f"sqlite:///{files.TRACKING}", run["run_id"])
+        served = bundle.manifest(files.bundle("churn", files.SERVING))["about"]
+        published = predictions.read(files.CYCLE)
+        page = files.REPORT.with_suffix(".html").read_text()
+        meta = json.loads(files.REPORT.with_suffix(".json").read_text())["meta"]
+    for part in ("params", "data", "code", "lock", "identity"):
+        assert asked[part] == run[part] == served[part] == tracked["tags"][f"{part}_sha256"], part
+    short = asked["identity"][:12]
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger.publish(Run.of(published.manifest), published.record)
+    assert published.manifest["identity"]["model_version"] == short
+    assert set(published.predictions["model_version"]) == {short}
+    assert list(ledger.runs()["model_version"]) == [short]
+    assert meta["model_version"] == short
+    assert f"<dd>{short}</dd>" in page

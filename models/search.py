@@ -7,7 +7,7 @@ by more than one standard error, rows of one account standing or falling togethe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from models.gradient import GradientSettings
 from models.rows import Rows
 
 if TYPE_CHECKING:
+    from optuna import Trial
     from optuna.trial import BaseTrial
 
 
@@ -34,7 +35,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 class SearchMissing(RuntimeError):
-    """There are outcomes enough for a search, and the package that searches is not installed."""
+    """There is to be a search, and the package that searches is not installed."""
 
 
 class SearchSettings(BaseModel):
@@ -63,21 +64,15 @@ def search(
             "the extra `search`, or raise learning.rungs.search_from"
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    draw = np.random.default_rng(seed)
-    thinned = [_thinned(part, settings.rows_most, draw) for part in parts]
-    weight = np.concatenate([rows.weight[part.test] for part in parts])
     losses: dict[int, np.ndarray] = {}
-
-    def objective(trial: optuna.Trial) -> float:
-        losses[trial.number] = _losses(rows, thinned, suggested(trial, start))
-        return float(np.average(losses[trial.number], weights=weight))
-
+    objective = objective_of(rows, thinned(parts, settings.rows_most, seed), start, losses)
+    weight = np.concatenate([rows.weight[part.test] for part in parts])
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(2, settings.trials // 3))
-    study = optuna.create_study(sampler=sampler)
+    study = optuna.create_study(sampler=sampler, pruner=optuna.pruners.NopPruner())
     study.enqueue_trial({name: getattr(start, name) for name in RANGES})
     study.optimize(objective, n_trials=settings.trials + 1)
     gained = losses[0] - losses[study.best_trial.number]
-    mean, error = _clustered(gained, weight, rows, parts)
+    mean, error = clustered(gained, weight, rows, parts)
     found = {"search_gain": mean, "search_gain_error": error}
     if mean <= error:
         return start, found
@@ -96,29 +91,57 @@ def suggested(trial: BaseTrial, start: GradientSettings) -> GradientSettings:
     return start.model_copy(update=update)
 
 
-def _thinned(part: Fold, most: int, draw: np.random.Generator) -> Fold:
-    if len(part.train) <= most:
-        return part
-    return Fold(np.sort(draw.choice(part.train, most, replace=False)), part.test, part.start)
+def objective_of(
+    rows: Rows, parts: Sequence[Fold], start: GradientSettings, losses: dict[int, np.ndarray]
+) -> Callable[[Trial], float]:
+    """What a study minimises: the log-loss of the judged rows at the number of rounds that is best
+    over all folds. After each fold the loss so far is told, and a trial that a pruner gives up ends
+    there; `losses` receives each whole trial's losses, a row each, under its number.
+    """
+
+    def objective(trial: Trial) -> float:
+        settings = suggested(trial, start)
+        each, weight = np.empty((len(settings.stages), 0)), np.empty(0)
+        for step, part in enumerate(parts):
+            each = np.concatenate([each, _staged_losses(rows, part, settings)], axis=1)
+            weight = np.concatenate([weight, rows.weight[part.test]])
+            stages = np.average(each, axis=1, weights=weight)
+            trial.report(float(stages.min()), step)
+            if step + 1 < len(parts) and trial.should_prune():
+                from optuna import TrialPruned
+
+                raise TrialPruned
+        losses[trial.number] = each[np.argmin(stages)]
+        return float(np.average(losses[trial.number], weights=weight))
+
+    return objective
 
 
-def _losses(rows: Rows, parts: Sequence[Fold], settings: GradientSettings) -> np.ndarray:
-    """The log-loss of each judged row at the number of rounds that is best over all folds."""
-    staged = []
-    for part in parts:
-        data, params = rows.trees(part.train, settings)
-        booster = gradient.fit(data, params, settings.stages[-1], 0)
-        staged.append(gradient.staged_logits(booster, rows.matrix[part.test], settings.rounds_step))
-    z = np.concatenate(staged, axis=1)
-    tested = np.concatenate([part.test for part in parts])
-    each = np.logaddexp(0, z) - rows.outcome[tested] * z
-    return each[np.argmin(np.average(each, axis=1, weights=rows.weight[tested]))]
+def thinned(parts: Sequence[Fold], most: int, seed: int) -> list[Fold]:
+    """The folds with at most so many training rows each, drawn by chance."""
+    draw = np.random.default_rng(seed)
+    return [
+        part
+        if len(part.train) <= most
+        else Fold(np.sort(draw.choice(part.train, most, replace=False)), part.test, part.start)
+        for part in parts
+    ]
 
 
-def _clustered(
+def _staged_losses(rows: Rows, part: Fold, settings: GradientSettings) -> np.ndarray:
+    """The log-loss of the fold's judged rows, a line for each number of rounds; where nothing was
+    left to split and training ended, the last one stays."""
+    data, params = rows.trees(part.train, settings)
+    booster = gradient.fit(data, params, settings.stages[-1], 0)
+    z = gradient.staged_logits(booster, rows.matrix[part.test], settings.rounds_step)
+    z = np.pad(z, ((0, len(settings.stages) - len(z)), (0, 0)), mode="edge")
+    return np.logaddexp(0, z) - rows.outcome[part.test] * z
+
+
+def clustered(
     gained: np.ndarray, weight: np.ndarray, rows: Rows, parts: Sequence[Fold]
 ) -> tuple[float, float]:
-    """The weighted mean, and its standard error by account."""
+    """The weighted mean over the folds' judged rows, and its standard error by account."""
     mean = float(np.average(gained, weights=weight))
     tested = np.concatenate([part.test for part in parts])
     accounts = rows.index[tested].get_level_values("account_id")

@@ -86,35 +86,6 @@ def holdout(
         shown.assigned(found)
 
 
-def compare(
-    of: Annotated[
-        Literal["heldout", "replay", "ledger"],
-        typer.Option(help="Held-out mornings, their cycles replayed, or what was sealed."),
-    ] = "heldout",
-    as_json: AsJson = False,
-) -> None:
-    """Compare model, health score, rules and CSM calls with what happened."""
-    from pipeline import compare as stage
-    from pipeline import files, ledger, replay
-    from pipeline import terminal as shown
-    from pipeline.settings import load
-
-    settings = load()
-    need(files.HELDOUT if of == "heldout" else files.CALENDAR, "dvc repro")
-    with working("comparing with what happened"):
-        if of == "heldout":
-            found = stage.held_out()
-        elif of == "replay":
-            need(files.RECORD, "dvc repro")
-            found = stage.of_record(settings, replay.read())
-        else:
-            found = stage.of_record(settings, ledger.opened(settings, create=False).read())
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        shown.comparison(found)
-
-
 def report(
     as_json: AsJson = False,
     draw: Annotated[bool, typer.Option("--draw", help="Draw it again first.")] = False,

@@ -1,4 +1,4 @@
-"""Verbs of the models: train, score, explain, serve."""
+"""Verbs of the models: score, explain, serve."""
 
 from __future__ import annotations
 
@@ -11,28 +11,67 @@ import typer
 from pipeline.verbs.front import AsJson, AsOf, Out, need, one_morning, print_json, vacant, working
 
 
-def train(target: Annotated[str, typer.Argument(help="A target of params.yaml.")]) -> None:
-    """Train one target on what is settled, and track the run."""
-    from pipeline import files, gate, train
-    from pipeline.settings import load
-
-    if target not in load().targets:
-        raise typer.BadParameter(f"{target} is no target: choose among {', '.join(load().targets)}")
-    need(files.LABELS / target, "dvc repro")
-    with working(f"training {target}"):
-        gate.run(target)
-        train.run(target)
-    typer.echo((files.RUNS / f"{target}.json").read_text(encoding="utf-8"), nl=False)
-
-
 def score(
-    as_of: AsOf,
     out: Out,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The morning: what was known before it."),
+    ] = None,
     due_within: Annotated[int | None, typer.Option(min=1, help="Days ahead.")] = None,
     seal: Annotated[bool, typer.Option(help="Write them into the ledger, for good.")] = True,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="Instead of a morning: a Parquet file of features, or a folder of them."),
+    ] = None,
+    intervals: Annotated[bool, typer.Option(help="Of --features: with low and high.")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Of --features.")] = 1,
+    part_rows: Annotated[
+        int, typer.Option(min=1, help="Of --features: rows until the next point to go on from.")
+    ] = 250_000,
     as_json: AsJson = False,
 ) -> None:
-    """Score every renewal that falls due, or say of each why it is not scored, and seal it."""
+    """Score every renewal that falls due, or say of each why it is not scored, and seal it.
+
+    With --features every row of a batch of any size is scored as it stands, and nothing is sealed;
+    a batch that was stopped goes on where it was when the same command is given again.
+    """
+    if (as_of is None) == (features is None):
+        raise typer.BadParameter("say on which morning, --as-of 2026-01-01, or give --features")
+    if features is None:
+        assert as_of is not None
+        _score_cycle(as_of, out, due_within, seal, as_json)
+        return
+    if due_within is not None:
+        raise typer.BadParameter("--due-within is of a morning: leave it out with --features")
+    from pipeline import bulk, files
+    from pipeline.settings import load
+
+    need(files.ARTIFACTS, "dvc repro")
+    vacant(out, "scores.parquet")
+    try:
+        with bulk.told() as progress:
+            found = bulk.score(
+                load(),
+                features,
+                out,
+                intervals=intervals,
+                threads=threads,
+                part_rows=part_rows,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from the parts that are done", err=True)
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json(found)
+    else:
+        asked = ", ".join(f"{name} {count:,}" for name, count in found["asked"].items())
+        typer.echo(f"{found['rows']:,} rows scored into {out}; asked: {asked}; nothing is sealed")
+
+
+def _score_cycle(
+    as_of: datetime, out: Path, due_within: int | None, seal: bool, as_json: bool
+) -> None:
     from pipeline import cycle, files, ledger, record_terminal
     from pipeline import terminal as shown
     from pipeline.settings import load

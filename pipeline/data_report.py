@@ -22,7 +22,8 @@ def data_report(tables: Path) -> dict[str, Any]:
     """The data report on a folder of published tables, as plain values for JSON.
 
     `tables`: one entry for each table supplied; `missing`: what each optional table or column that
-    is not there costs; `oddities`: what the source itself measured; `warnings`: what looks odd.
+    is not there costs; `oddities`: what the source itself measured; `forgotten`: how many accounts
+    were left out for having been forgotten; `warnings`: what looks odd.
     """
     source = json.loads((tables / SOURCE).read_text(encoding="utf-8"))
     data_from = date.fromisoformat(source["data_from"])
@@ -40,6 +41,7 @@ def data_report(tables: Path) -> dict[str, Any]:
             ],
             "missing": _missing(there),
             "oddities": source["oddities"],
+            "forgotten": source["forgotten"],
             "warnings": [
                 {
                     "table": warning.table,

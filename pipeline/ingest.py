@@ -16,6 +16,7 @@ from features.publication import published
 from features.spans import supplied, until
 from features.stored import write_table
 from features.tables import SQL_TYPE, TABLES, BadInput, Finding, Table
+from pipeline.forgetting import Register, leave_out
 from pipeline.readings import MEANT, readable, reading
 from pipeline.source import read_source, run_source
 
@@ -24,13 +25,19 @@ SHARE = "40%"  # of the memory, for each of the two connections; the rest goes t
 
 
 def ingest(
-    source_folder: Path, given: str, data_from: date, data_until: date | None, out: Path
+    source_folder: Path,
+    given: str,
+    data_from: date,
+    data_until: date | None,
+    out: Path,
+    forgotten: Register | None = None,
 ) -> None:
     """Publish a source's tables in `out`, with source.json, or raise BadInput with every fault.
 
     `given` is a folder of CSV and Parquet files or a database URL. The data hold every customer,
     the lost ones too, of `[data_from, data_until)`; without `data_until` it is the day after the
-    earliest of the tables' last days.
+    earliest of the tables' last days. Accounts that were forgotten (by default: here) are left out,
+    and counted in source.json.
     """
     source, found = read_source(source_folder)
     with TemporaryDirectory(prefix="renewcast-") as scratch, duckdb.connect() as con:
@@ -40,6 +47,7 @@ def ingest(
         found += failed
         attempted = {finding.table.removesuffix(".sql") for finding in found}
         attempted |= source.tables.keys()
+        left_out = leave_out(con, Register.read() if forgotten is None else forgotten)
         found += type_tables(con)
         found += [
             fault
@@ -57,6 +65,7 @@ def ingest(
                 "data_until": str(data_until),
                 "tables": _write(con, new, Path(scratch, "written")),
                 "oddities": [asdict(oddity) for oddity in oddities],
+                "forgotten": left_out,
             }
             text = json.dumps(described, indent=2) + "\n"
             (new / SOURCE).write_text(text, encoding="utf-8")

@@ -61,6 +61,7 @@ def render_text(report: dict[str, Any], width: int = 100) -> str:
             for odd in report["oddities"]
         ],
     )
+    _section(console, "Left out", left_out(report))
     _section(
         console,
         "Warnings",
@@ -75,6 +76,12 @@ def render_text(report: dict[str, Any], width: int = 100) -> str:
         [f"{_place(missing)}: {missing['costs']}" for missing in report["missing"]],
     )
     return out.getvalue()
+
+
+def left_out(report: dict[str, Any]) -> list[str]:
+    """What the exports hold and the tables do not: forgotten accounts that came back."""
+    count = report["forgotten"]
+    return [f"{count:,} forgotten accounts that the exports still hold"] if count else []
 
 
 def _tables(report: dict[str, Any]) -> Table:

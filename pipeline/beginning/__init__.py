@@ -1,0 +1,1 @@
+"""How a company's own exports get a source: read their columns, propose a mapping, write it."""

@@ -1,0 +1,1 @@
+"""Articles on the sample company; see README.md. What they share is how a figure looks."""

@@ -8,7 +8,7 @@ export UV_COMPILE_BYTECODE := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: run test lint bench bench-features bench-models exam clean lock
+.PHONY: run test lint docs bench bench-features bench-models exam clean lock
 
 run: .venv/core ## reproduce the pipeline on the sample company and say where the report is
 	@$(BIN)/dvc repro
@@ -22,6 +22,9 @@ lint: .venv/dev ## style, types of the public API, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/dev ## the documentation as a site that needs no network: site/index.html
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 bench: .venv/dev ## wall time of the whole pipeline and of its no-op (see benchmarks/README.md)
 	$(BIN)/python -m benchmarks.pipeline
@@ -39,12 +42,12 @@ exam: .venv/dev ## the models on companies nothing was tuned on: hours, resumabl
 	$(BIN)/python -m benchmarks.grades
 
 clean: ## what `make run` and `make test` have made, the environment included
-	rm -rf .venv data artifacts reports runs mlflow.db mlartifacts .dvc/cache .dvc/tmp
+	rm -rf .venv site data artifacts reports runs mlflow.db mlartifacts .dvc/cache .dvc/tmp
 
 lock: .venv/uv ## resolve again, hashes only, no addresses
 	$(BIN)/uv pip compile -q pyproject.toml --group build --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/core.txt
 	$(BIN)/uv pip compile -q pyproject.toml --group build --extra spark --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/spark.txt
-	$(BIN)/uv pip compile -q pyproject.toml --group build --group dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/dev.txt
+	$(BIN)/uv pip compile -q pyproject.toml --group build --group dev --constraint requirements/core.txt --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --group serve --constraint requirements/core.txt --universal --generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/serve.txt
 
 .venv/uv: requirements/uv.txt

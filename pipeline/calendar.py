@@ -42,6 +42,11 @@ class Calendar:
             delay=self.delay,
         )
 
+    def wait(self, grace: int) -> int:
+        """Whole days after a due date until what became of it can be known: the day itself, then
+        grace and delay."""
+        return 1 + grace + self.delay
+
     def write(self, path: Path) -> None:
         """As JSON."""
         plain = {

@@ -11,7 +11,17 @@ import sys
 
 import typer
 
-from pipeline.verbs import data, health, judging, learning
+from pipeline.verbs import (
+    beginning,
+    data,
+    experimenting,
+    forgetting,
+    health,
+    judging,
+    learning,
+    promoting,
+    reproducing,
+)
 
 app = typer.Typer(
     name="renewcast",
@@ -25,18 +35,22 @@ app.add_typer(health_app, name="health")
 
 PACKAGES = {"features", "models", "serve", "pipeline", "simulation"}
 VERBS = (
+    beginning.init,
     data.simulate,
     data.ingest,
     data.validate,
     data.features,
-    learning.train,
+    experimenting.train,
     learning.score,
     learning.explain,
     judging.settle,
     judging.verify,
     judging.holdout,
-    judging.compare,
+    experimenting.compare,
     judging.report,
+    promoting.promote,
+    reproducing.reproduce,
+    forgetting.forget,
     learning.serve,
     learning.token,
 )
@@ -75,30 +89,50 @@ def refusals() -> tuple[type[Exception], ...]:
     from features.definition import UnknownName
     from features.observations import NoMornings
     from features.tables import BadInput
+    from models.encoding import MissingColumns
     from models.health_diff import BandsDiffer
     from models.health_profile import UnknownFeature
     from models.heldout import NothingHeldOut
     from models.holdout import CannotAssign
+    from pipeline.belongings import Entangled
+    from pipeline.erasure import UnknownAccount
+    from pipeline.forgetting import BadRegister
     from pipeline.health_trial import NoPast
+    from pipeline.promotion import CannotJudge
+    from pipeline.run_record import UnknownRun
+    from pipeline.searching import NothingToSearch
     from pipeline.settings import BadParams
+    from pipeline.side_by_side import NotComparable
+    from pipeline.tracking import NotTracked
     from serve.api.tokens import BadTokens
     from serve.freshness import Refused
+    from serve.given import BadInput as BadFeatures
     from serve.sealing.entries import Unsealable
     from serve.settling import BeyondData
 
     return (
+        BadFeatures,
         BadInput,
         BadParams,
+        BadRegister,
         BadTokens,
         BandsDiffer,
         BeyondData,
         CannotAssign,
+        CannotJudge,
+        Entangled,
+        MissingColumns,
         NoMornings,
         NoPast,
+        NotComparable,
         NothingHeldOut,
+        NothingToSearch,
+        NotTracked,
         Refused,
         UnknownFeature,
+        UnknownAccount,
         UnknownName,
+        UnknownRun,
         Unsealable,
     )
 

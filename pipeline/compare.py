@@ -62,7 +62,7 @@ def of_record(settings: Settings, record: Record) -> Comparison:
         target=loss.name,
         horizon=loss.horizon,
         by=calendar.data_until if pd.isna(known) else known.date(),
-        wait=settings.contracts.grace + calendar.delay,
+        wait=calendar.wait(settings.contracts.grace),
         sizes=settings.rates.sizes,
     )
     return duel(told, settings.comparison, share=settings.cycle.share)

@@ -141,7 +141,7 @@ def _service(
         "list_share": settings.cycle.share,
         "actionable": list(about.actionable),
         "measures": [*about.measures, history.HEALTH, history.CHURN],
-        "dictionary": _dictionary(settings),
+        "dictionary": _dictionary(),
         "targets": [_target(settings, name, folder) for name, folder in bundles.items()],
         "identity": asdict(cycle.identity),
     }
@@ -158,16 +158,16 @@ def _target(settings: Settings, name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _dictionary(settings: Settings) -> list[dict[str, Any]]:
+def _dictionary() -> list[dict[str, Any]]:
     """Each feature with its words, and for a derived one the features it is computed from: who
     changes one of those changes it as well."""
-    known = definitions(settings.features.families)
+    known = definitions()
     reads = {
         of.name: sorted({name for name, _ in of.formula.asks} & {other.name for other in known})
         for of in known
         if isinstance(of, Derived)
     }
-    words = dictionary(settings.features.families)[["name", "family", "meaning", "sign"]]
+    words = dictionary()[["name", "family", "meaning", "sign"]]
     return [{**of, "reads": reads.get(of["name"], [])} for of in words.to_dict("records")]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 STAGES = Path("dvc.yaml")
 LOCK = Path("requirements/core.txt")
+FORGOTTEN = Path("forgotten.json")
 CODE = ("features", "models", "serve", "pipeline", "simulation")
 
 RAW = Path("data/raw")
@@ -31,6 +32,9 @@ TRACKING = Path("mlflow.db")
 
 DATA_REPORT = Path("reports/data")
 COMPARISON = Path("reports/comparison.json")
+METRICS = Path("reports/metrics.json")
+PLOTS = Path("reports/plots")
+SEARCHES = Path("searches")
 REPORT = Path("reports/renewcast")
 PREDICTED = Path("reports/predicted")  # of the replay; SEALED is of the ledger
 SEALED = Path("reports/sealed")

@@ -59,7 +59,7 @@ def figures(
     features and the facts are those of the stages before.
     """
     day, loss = calendar.data_until, cycle.loss(settings)
-    wait = settings.contracts.grace + calendar.delay + 1
+    wait = calendar.wait(settings.contracts.grace)
     judged = standing.standing(
         record.predictions,
         record.outcomes,

@@ -73,7 +73,8 @@ class ContractsSettings(Block):
 
 
 class FeaturesSettings(Block):
-    """`families`: which of the feature families are built."""
+    """`families`: which of the feature families are learnt from; all are built, for the health
+    score reads them, too."""
 
     families: list[str]
 
@@ -116,7 +117,7 @@ class Settings(Block):
     def _measures(self) -> Settings:
         check_names(self.health, {definition.name for definition in definitions()})
         ranks = [of.name for of in definitions() if isinstance(of, Relative)]
-        check_dossier(self.service, families(self.features.families), ranks)
+        check_dossier(self.service, families(), ranks)
         check_chains(self.targets)
         for name, target in self.targets.items():
             if target.horizon > self.contracts.ahead:

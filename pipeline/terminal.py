@@ -117,6 +117,9 @@ def known(value: Any) -> bool:
 
 def comparison(found: Comparison) -> None:
     """Every scorer's figures on all rows, and the model's verdicts, by target."""
+    if found.metrics.empty:
+        console().print("Nothing can be compared yet: of no prediction are grace and delay over")
+        return
     for target, rows in found.metrics[found.metrics["by"].eq("all")].groupby("target", sort=False):
         names = [name for name in METRICS if name in set(rows["metric"])]
         columns = {"scorer": "left"} | {METRICS[name]: "right" for name in names}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.canary import plant
+
 ROOT = Path(__file__).parents[1]
 SMALL = {
     "seed": 1,
@@ -30,7 +32,7 @@ STAGES = (
     ("simulate",), ("ingest",), ("validate",), ("observe",), ("label", "churn"),
     ("label", "upsell"), ("label", "downsell"), ("featurize",), ("gate", "churn"),
     ("gate", "upsell"), ("gate", "downsell"), ("train", "churn"), ("train", "upsell"),
-    ("train", "downsell"), ("replay",), ("score",), ("compare",), ("card", "churn"),
+    ("train", "downsell"), ("replay",), ("score",), ("compare",), ("plots",), ("card", "churn"),
     ("card", "upsell"), ("card", "downsell"), ("predicted",), ("report",),
 )  # fmt: skip
 
@@ -59,6 +61,7 @@ def prepare(folder: Path, changes: dict = SMALL) -> Workspace:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     shutil.copy(ROOT / "dvc.yaml", folder / "dvc.yaml")
     shutil.copytree(ROOT / "sources", folder / "sources")
+    plant(folder / "sources" / "simulated")
     shutil.copytree(ROOT / "requirements", folder / "requirements")
     return Workspace(folder)
 

@@ -132,9 +132,12 @@ def features(
     dictionary: Annotated[
         bool, typer.Option("--dictionary", help="What each feature means.")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write them as `score --features` reads them.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the features of one morning, or the dictionary of all features."""
+    """Print or write the features of one morning, or print the dictionary of all features."""
     from features.feature import dictionary as meanings
     from pipeline import terminal as shown
 
@@ -148,6 +151,12 @@ def features(
     if as_of is None:
         raise typer.BadParameter("say on which morning: --as-of 2026-01-01, or ask --dictionary")
     asked = one_morning(as_of.date())
+    if out is not None:
+        from pipeline.bulk import write_features
+
+        write_features(asked, out)
+        typer.echo(str(out))
+        return
     rows = of_account(asked.features.drop(columns="segment"), account)
     if as_json:
         print_json(records(rows))

@@ -32,6 +32,7 @@ TRACKING = Path("mlflow.db")
 
 DATA_REPORT = Path("reports/data")
 COMPARISON = Path("reports/comparison.json")
+PROMOTIONS = Path("reports/promotions.json")
 METRICS = Path("reports/metrics.json")
 PLOTS = Path("reports/plots")
 SEARCHES = Path("searches")

@@ -20,13 +20,13 @@ from models.chain import chain
 from models.comparison import INDEX, Comparison, compare_scores
 from models.duel import ComparisonSettings, Figure, Kind
 from models.target import Target
-from pipeline import compare, files
+from pipeline import compare, files, rivals
 from pipeline.calendar import Calendar
 from pipeline.settings import Settings
 from serve.scorer import probabilities
 
 FIRST, SECOND = "first", "second"
-Pair = Mapping[str, Path]  # first and second: the folder of a bundle
+Pair = Mapping[str, Path]  # first, second: the folder of a bundle
 
 
 class NotComparable(ValueError):
@@ -34,15 +34,16 @@ class NotComparable(ValueError):
 
 
 def held_out(
-    settings: Settings, target: Target, first: Path, second: Path
+    settings: Settings, target: Target, first: Path, second: Path | None
 ) -> tuple[Comparison, list[date]]:
     """Two bundles of the held-out cutoff, `first` and `second`, on the held-out mornings that
-    neither has seen an outcome of, in `pairs` on every figure; and those mornings.
+    neither has seen an outcome of, in `pairs` on every figure; and those mornings. Without a
+    `second` the base rate of that time takes its place.
 
     Raises NotComparable if none is left.
     """
     calendar = Calendar.read(files.CALENDAR)
-    folders = {FIRST: first, SECOND: second}
+    folders = {FIRST: first} | ({} if second is None else {SECOND: second})
     given = [files.bundle(one.name, files.BACKTEST) for one in chain(target, settings.targets)[:-1]]
     cutoff = max(_cutoff(folder) for folder in (*folders.values(), *given))
     held = calendar.heldout(target, settings.heldout, settings.contracts.grace)
@@ -53,6 +54,8 @@ def held_out(
             f" on {held[-1]}: none is left to judge both by; train both on the same data"
         )
     told = said(settings, target, folders, files.BACKTEST, days)
+    if second is None:
+        told[SECOND] = rivals.base_rate(target.name, files.BACKTEST)
     labels = compare.judged(settings, calendar)
     asked = labels["target"].eq(target.name) & labels["as_of"].isin(pd.to_datetime(days))
     rows = labels[asked].reset_index(drop=True)
@@ -78,7 +81,7 @@ def _judged(
 def said(
     settings: Settings, target: Target, folders: Pair, cutoff: str, days: Sequence[date]
 ) -> pd.DataFrame:
-    """The probabilities of both on (account_id, as_of): whoever is asked about on the mornings."""
+    """The probabilities of each on (account_id, as_of): whoever is asked about on the mornings."""
     asked = read_frame(files.OBSERVATIONS)
     asked = asked[asked["as_of"].isin(pd.to_datetime(list(days)))]
     features = read_frame(files.FEATURES).set_index(INDEX)

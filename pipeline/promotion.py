@@ -16,26 +16,18 @@ from typing import Any
 
 import pandas as pd
 
-from features.publication import read_frame
 from models import bundle
-from models.blend import Model
-from models.chain import chain
-from models.comparison import compare
 from models.duel import BETTER, CANNOT_TELL
 from models.target import Target
-from pipeline import compare as exam
-from pipeline import files, registry, rivals, run_record
+from pipeline import files, paired, registry, run_record
 from pipeline.calendar import Calendar
-from pipeline.registry import CHALLENGER, CHAMPION, Decision
+from pipeline.registry import Decision
 from pipeline.run_record import RunRecord
 from pipeline.score import BASE_RATE
 from pipeline.settings import Settings
-from serve import scorer
 
 REFUSED = "refused"  # without a comparison: the run could not be what it says it is
-INDEX = ["account_id", "as_of"]
 NOTHING: Mapping[str, Any] = {"rows": 0, "difference": None, "low": None, "high": None}
-PUBLISHED = files.COMPARISON.parent / "promotions.json"
 
 
 class CannotJudge(ValueError):
@@ -92,33 +84,14 @@ def unclean(tags: Mapping[str, str]) -> str | None:
     return None
 
 
-def judged(
-    settings: Settings, calendar: Calendar, asked: RunRecord, against: RunRecord | None
-) -> dict[str, Any]:
+def judged(settings: Settings, asked: RunRecord, against: RunRecord | None) -> dict[str, Any]:
     """`rows`, `difference`, `low`, `high`, `verdict` and its `reason`: a run against another, or
     against the base rate, by log-loss on the settled rows of the target's held-out mornings."""
     target = settings.targets[asked.target]
-    labels = exam.judged(settings, calendar)
-    labels = labels[labels["target"].eq(target.name)]
-    rows = _rows(labels)
-    sides = {CHALLENGER: asked} | ({} if against is None else {CHAMPION: against})
-    said = [_said(settings, target, *rows, bundle.load(run.backtest)) for run in sides.values()]
-    told = [frame.assign(model=name) for name, frame in zip(sides, said, strict=True)]
-    other = CHAMPION
-    if against is None:
-        other = BASE_RATE
-        told.append(
-            told[0].assign(model=other, score=rivals.base_rate(target.name, files.BACKTEST))
-        )
-    found = compare(
-        pd.concat(told, ignore_index=True),
-        labels,
-        {CHALLENGER: "probability", other: "probability"},
-        settings.comparison.model_copy(update={"primary": "log_loss"}),
-        share=settings.cycle.share,
-    )
-    pairs = found.pairs[found.pairs["by"].eq("all") & found.pairs["primary"]]
-    row = pairs[pairs["model"].eq(CHALLENGER)].iloc[0]
+    other = None if against is None else against.backtest
+    found, _ = paired.held_out(settings, target, asked.backtest, other)
+    pairs = found.pairs[found.pairs["metric"].eq("log_loss")]
+    row = pairs[pairs["model"].eq(paired.FIRST)].iloc[0]
     figures = {name: _finite(row[name]) for name in ("difference", "low", "high")}
     counted = found.counts[found.counts["by"].eq("all")].iloc[0]
     verdict = str(row["verdict"])
@@ -134,11 +107,11 @@ def judged(
 
 def publish(store: str) -> None:
     """Write every decision, the newest first, where the service's page of models looks for them."""
-    PUBLISHED.parent.mkdir(parents=True, exist_ok=True)
+    files.PROMOTIONS.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps([asdict(decision) for decision in registry.decisions(store)], indent=1)
-    new = PUBLISHED.with_suffix(".new")
+    new = files.PROMOTIONS.with_suffix(".new")
     new.write_text(text + "\n", encoding="utf-8")
-    new.replace(PUBLISHED)
+    new.replace(files.PROMOTIONS)
 
 
 def _judged(
@@ -162,7 +135,7 @@ def _judged(
         if not forcing:
             raise CannotJudge(f"{why}; or give a reason (--force --reason)") from None
         return {**NOTHING, "verdict": CANNOT_TELL, "reason": str(why)}
-    return judged(settings, calendar, asked, against)
+    return judged(settings, asked, against)
 
 
 def _comparable(run: RunRecord, target: Target, first: str) -> None:
@@ -178,33 +151,6 @@ def _comparable(run: RunRecord, target: Target, first: str) -> None:
             f"run {run.short} learnt until {about['cutoff']}, and the mornings that judge begin on "
             f"{first}: it would have seen the answers: train again"
         )
-
-
-def _rows(labels: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Features and observations of the rows that are judged."""
-    at = pd.MultiIndex.from_frame(labels[INDEX])
-    features = rivals.past_features()
-    asked = read_frame(files.OBSERVATIONS)
-    there = pd.MultiIndex.from_frame(asked[INDEX]).isin(at)
-    return features[features.index.isin(at)], asked[there]
-
-
-def _said(
-    settings: Settings,
-    target: Target,
-    features: pd.DataFrame,
-    observations: pd.DataFrame,
-    model: Model,
-) -> pd.DataFrame:
-    """account_id, as_of, target, score: a model of the target in its chain."""
-    targets = chain(target, settings.targets)
-    others = [one.name for one in targets if one.name != target.name]
-    models = {name: bundle.load(files.bundle(name, files.BACKTEST)) for name in others}
-    found = scorer.probabilities(
-        features, observations, models | {target.name: model}, list(targets)
-    )
-    mine = found[found["target"].eq(target.name)]
-    return mine[[*INDEX, "target"]].assign(score=mine["probability"])
 
 
 def _finite(value: float) -> float | None:

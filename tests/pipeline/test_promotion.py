@@ -70,7 +70,7 @@ def runs(company: Workspace, tmp_path_factory) -> dict[str, str]:
 def ask(company, runs, tmp_path, monkeypatch):
     """`renewcast promote` among the runs, without a word to the company's own reports."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", runs["store"])
-    monkeypatch.setattr(promotion, "PUBLISHED", tmp_path / "promotions.json")
+    monkeypatch.setattr(files, "PROMOTIONS", tmp_path / "promotions.json")
     app = typer.Typer()
     app.command()(promote)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -93,14 +94,19 @@ class Client:
         self._socket.sendall(self._request)
         answer = self._socket.recv(65536)
         while b"\r\n\r\n" not in answer:
-            answer += self._socket.recv(65536)
+            answer += self._more(65536)
         head, _, body = answer.partition(b"\r\n\r\n")
         if b" 200 " not in head.split(b"\r\n")[0]:
             raise RuntimeError((head + body).decode()[:2000])
         size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
         while len(body) < size:
-            body += self._socket.recv(1 << 20)
+            body += self._more(1 << 20)
         return body
+
+    def _more(self, size: int) -> bytes:
+        if found := self._socket.recv(size):
+            return found
+        raise RuntimeError("the server hung up")
 
 
 def timed(call: Callable[[], object], times: int) -> np.ndarray:
@@ -138,7 +144,13 @@ def running(command: list[str], port: int, **more: str) -> Iterator[None]:
         "PYTHONWARNINGS": "ignore",
     }
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, env=os.environ | quiet | more, stdout=said, stderr=said)
+        process = subprocess.Popen(
+            command,
+            env=os.environ | quiet | more,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,  # MLflow's server has a child that outlives it
+        )
         try:
             for _ in range(600):
                 try:
@@ -151,7 +163,7 @@ def running(command: list[str], port: int, **more: str) -> Iterator[None]:
                     time.sleep(0.1)
             yield
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait()
 
 
@@ -229,12 +241,12 @@ def main() -> None:
     compared: list[str] = []
     if not asked.without_mlflow:
         with tempfile.TemporaryDirectory() as folder:
-            model, port = mlflow_saved(Path(folder), asked.artifacts), free_port()
-            command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
+            model = mlflow_saved(Path(folder), asked.artifacts)
+            served = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
             body = {"dataframe_split": json.loads(frame.iloc[:1].to_json(orient="split"))}
-            command += ["-m", str(model), "-p", str(port)]
             for name, more in (("the fast path", {}), ("the batch's frames", {BY_FRAME: "1"})):
-                with running(command, port, **more):
+                port = free_port()
+                with running([*served, "-m", str(model), "-p", str(port)], port, **more):
                     theirs = timed(Client(port, "/invocations", body).ask, max(20, n // 10))
                     their_rate = throughput(port, "/invocations", body, max(5, n // 80))
                 print(line(f"mlflow models serve, {name}", theirs, base, their_rate))

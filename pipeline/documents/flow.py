@@ -27,11 +27,11 @@ WAY = {
     "comparison": "who was right",
 }
 STYLE = """\
-text{font-family:system-ui,sans-serif;fill:#1f2440}
+text{font-family:system-ui,sans-serif;fill:#22282c}
 .name{font-size:15px;font-weight:600}.said{font-size:12px}
-rect{fill:#eef0fb;stroke:#5661b3;stroke-width:1.2}
-path{fill:none;stroke:#8a90a8;stroke-width:1.6;marker-end:url(#tip)}
-#tip path{fill:#8a90a8;stroke:none;marker-end:none}"""
+rect{fill:#eaf3f1;stroke:#0f6b66;stroke-width:1.2}
+path{fill:none;stroke:#6b747a;stroke-width:1.6;marker-end:url(#tip)}
+#tip path{fill:#6b747a;stroke:none;marker-end:none}"""
 TIP = (
     '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
     'orient="auto"><path d="M0 0L8 4L0 8z"/></marker>'

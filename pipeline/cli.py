@@ -94,8 +94,8 @@ def refusals() -> tuple[type[Exception], ...]:
     from models.health_profile import UnknownFeature
     from models.heldout import NothingHeldOut
     from models.holdout import CannotAssign
-    from pipeline.belongings import Entangled
-    from pipeline.erasure import UnknownAccount
+    from pipeline.erasing.belongings import Entangled
+    from pipeline.erasing.erasure import UnknownAccount
     from pipeline.forgetting import BadRegister
     from pipeline.health_trial import NoPast
     from pipeline.promotion import CannotJudge

@@ -23,7 +23,7 @@ from models.metrics import Ranking
 from pipeline import card, cutoffs, files, store
 from pipeline.calendar import Calendar
 from pipeline.identity import inputs
-from pipeline.locks import LOCK
+from pipeline.reproducing.locks import LOCK
 from pipeline.settings import Settings, read
 from pipeline.state import state
 from pipeline.tracking import Data, Training, track

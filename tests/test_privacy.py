@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import erasure, files, ledger
+from pipeline import files, ledger
+from pipeline.erasing import erasure
 from pipeline.forgetting import Register
 from pipeline.settings import load
 from serve import predictions

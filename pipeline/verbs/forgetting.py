@@ -10,7 +10,7 @@ import typer
 from pipeline.verbs.front import AsJson, print_json, working
 
 if TYPE_CHECKING:
-    from pipeline.erasure import Plan
+    from pipeline.erasing.erasure import Plan
 
 SHOWN = 3
 
@@ -32,7 +32,7 @@ def forget(
     """Remove an account from every file and database of ours; exit 1 if a trace is left."""
     from datetime import UTC, datetime
 
-    from pipeline.erasure import Request, erase, plan
+    from pipeline.erasing.erasure import Request, erase, plan
     from pipeline.settings import load
 
     settings, asked = load(), Request(account, publication or (), inputs)

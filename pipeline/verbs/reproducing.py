@@ -25,8 +25,8 @@ def reproduce(
     """Make a run again in a scratch clone; exit 3 and what differs if it is not the same."""
     from dataclasses import asdict
 
-    from pipeline import reproduction
-    from pipeline import reproduction_terminal as shown
+    from pipeline.reproducing import reproduction
+    from pipeline.reproducing import reproduction_terminal as shown
 
     if keep is not None and keep.exists():
         raise typer.BadParameter(f"{keep} is there already: name a new folder")

@@ -1,7 +1,7 @@
 """The pictures in docs/pages, of a service that runs: each page, wide and narrow, light and dark.
 
-    renewcast serve &
-    python -m tests.browser.pictures http://127.0.0.1:8000 acc_00083
+renewcast serve &
+python -m tests.browser.pictures http://127.0.0.1:8000 acc_00083
 """
 
 from __future__ import annotations

@@ -19,15 +19,16 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from pipeline import erasure, files, scrubbing, versions
-from pipeline.belongings import Entangled, belongings, words_of
+from pipeline import files
 from pipeline.cli import app
+from pipeline.erasing import erasure, scrubbing, versions
+from pipeline.erasing.belongings import Entangled, belongings, words_of
+from pipeline.erasing.rewriting import rewrite
+from pipeline.erasing.traces import Sought, holds
 from pipeline.forgetting import BadRegister, Register
 from pipeline.ingest import ingest
-from pipeline.rewriting import rewrite
 from pipeline.settings import load
 from pipeline.source import read_source
-from pipeline.traces import Sought, holds
 from tests.pipeline.exports import DATA_FROM, Company
 from tests.workspace import prepare
 
@@ -263,7 +264,7 @@ def test_a_crash_half_way_is_made_good_by_the_same_command(clone, monkeypatch):
     Path("data/tables").mkdir(parents=True)
     Path("data/tables/old.json").write_text('"acme"')
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.findings.rewrite", lambda *_: 1 / 0)
+        patch.setattr("pipeline.erasing.findings.rewrite", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             forget()
     assert registered() == 1 and not Path("data/tables").exists()

@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from pipeline import state
-from tests.pipeline.toy import commit, run
+from tests.pipeline.reproducing.toy import commit, run
 
 WRITTEN = {
     "params.yaml": "seed: 1\n",

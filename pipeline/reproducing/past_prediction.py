@@ -15,8 +15,8 @@ import pandas as pd
 
 from features.publication import read_frame
 from pipeline import files
-from pipeline.clones import Failed
-from pipeline.locks import Difference
+from pipeline.reproducing.clones import Failed
+from pipeline.reproducing.locks import Difference
 from pipeline.run_record import UnknownRun
 from serve.predictions import MANIFEST
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from features.publication import manifest, published, safe
-from pipeline import files, ledger, scrubbing
-from pipeline.belongings import Belongings
+from pipeline import files, ledger
+from pipeline.erasing import scrubbing
+from pipeline.erasing.belongings import Belongings
+from pipeline.erasing.rewriting import SUFFIXES, rewrite
+from pipeline.erasing.traces import Sought, holding, holds
+from pipeline.erasing.versions import DVC, Stores, in_git
 from pipeline.inputs import raw_name
-from pipeline.rewriting import SUFFIXES, rewrite
 from pipeline.settings import Settings
-from pipeline.traces import Sought, holding, holds
-from pipeline.versions import DVC, Stores, in_git
 from serve.predictions import MANIFEST
 
 PASSED = {".git", ".venv", "__pycache__"}

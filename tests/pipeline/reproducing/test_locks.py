@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline import locks, recorded
-from pipeline.locks import Difference, Made
+from pipeline.reproducing import locks, recorded
+from pipeline.reproducing.locks import Difference, Made
 
 THEN = {
     "score": Made("score", deps={"artifacts": "m1"}, outs={"data/cycle": "p1"}, counts={}),

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from features.publication import read_frame
-from pipeline import causes, clones, files, locks, recorded, reproduction, tracking
+from pipeline import files, tracking
 from pipeline.forgetting import Register
+from pipeline.reproducing import causes, clones, locks, recorded, reproduction
 from pipeline.run_record import UnknownRun
-from tests.pipeline import toy
+from tests.pipeline.reproducing import toy
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,9 +16,10 @@ from typing import Any
 
 import yaml
 
-from pipeline import files, locks, tracking
-from pipeline.clones import Failed, dvc, git, stored
-from pipeline.locks import LOCK
+from pipeline import files, tracking
+from pipeline.reproducing import locks
+from pipeline.reproducing.clones import Failed, dvc, git, stored
+from pipeline.reproducing.locks import LOCK
 from pipeline.run_record import FEWEST, UnknownRun
 from pipeline.store import address
 

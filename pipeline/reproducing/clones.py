@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from features.publication import keep, published
-from pipeline.locks import LOCK
+from pipeline.reproducing.locks import LOCK
 
 CONFIG = Path(".dvc/config")
 LOCAL = Path(".dvc/config.local")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from rich.markup import escape
 
-from pipeline.locks import Difference
-from pipeline.reproduction import Reproduction
+from pipeline.reproducing.locks import Difference
+from pipeline.reproducing.reproduction import Reproduction
 from pipeline.terminal import bullets, console
 
 HEX = 12  # characters of a hash that people are shown

@@ -15,11 +15,12 @@ from typing import Any
 import yaml
 
 from features.publication import sha256
-from pipeline import clones, files, locks
-from pipeline.clones import Failed, Scratch
-from pipeline.locks import Compared, Difference
-from pipeline.parting import files_apart, first_row
-from pipeline.recorded import Recorded
+from pipeline import files
+from pipeline.reproducing import clones, locks
+from pipeline.reproducing.clones import Failed, Scratch
+from pipeline.reproducing.locks import Compared, Difference
+from pipeline.reproducing.parting import files_apart, first_row
+from pipeline.reproducing.recorded import Recorded
 from pipeline.state import state
 
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", re.MULTILINE)

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pipeline import files, scrubbing, versions
-from pipeline.belongings import Belongings, belongings, words_of
-from pipeline.findings import Find, left_to_you, on_disk
+from pipeline import files
+from pipeline.erasing import scrubbing, versions
+from pipeline.erasing.belongings import Belongings, belongings, words_of
+from pipeline.erasing.findings import Find, left_to_you, on_disk
+from pipeline.erasing.traces import Sought
 from pipeline.forgetting import Register
 from pipeline.settings import Settings
 from pipeline.source import read_source
-from pipeline.traces import Sought
 
 NOTHING = Belongings({}, {}, (), False)
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.traces import Sought, holds
+from pipeline.erasing.traces import Sought, holds
 
 DVC, DIR = Path(".dvc"), ".dir"
 LOCK = "dvc.lock"

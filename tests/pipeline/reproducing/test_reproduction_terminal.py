@@ -9,8 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline import reproduction
-from pipeline.locks import Difference
+from pipeline.reproducing import reproduction
+from pipeline.reproducing.locks import Difference
 from pipeline.verbs import reproducing
 
 MADE = reproduction.Reproduction(

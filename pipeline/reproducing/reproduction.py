@@ -16,13 +16,14 @@ import yaml
 
 from features.publication import read_frame
 from models import bundle
-from pipeline import causes, clones, files, locks, past_prediction, recorded
-from pipeline.clones import Failed, Scratch
+from pipeline import files
 from pipeline.forgetting import Register
-from pipeline.locks import Compared, Difference
-from pipeline.parting import TOLERANCE, largest
-from pipeline.past_prediction import Past
-from pipeline.recorded import Recorded
+from pipeline.reproducing import causes, clones, locks, past_prediction, recorded
+from pipeline.reproducing.clones import Failed, Scratch
+from pipeline.reproducing.locks import Compared, Difference
+from pipeline.reproducing.parting import TOLERANCE, largest
+from pipeline.reproducing.past_prediction import Past
+from pipeline.reproducing.recorded import Recorded
 from pipeline.run_record import UnknownRun
 from pipeline.state import cpu
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipeline.parting import files_apart, first_row, largest
+from pipeline.reproducing.parting import files_apart, first_row, largest
 
 THEN = "id,name,seats\na,Acme,5\nb,Bolt,7\n"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from pipeline import ledger
+from pipeline.erasing.traces import ROWS, Sought, spellings
 from pipeline.settings import Settings
-from pipeline.traces import ROWS, Sought, spellings
 from serve.sealing.store import LedgerUnavailable
 
 INSTEAD = "[forgotten]"

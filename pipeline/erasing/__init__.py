@@ -1,0 +1,1 @@
+"""Taking an account out of every file and database of ours."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 import duckdb
 
 from pipeline.beginning import meanings
+from pipeline.beginning.drafts import Draft
 from pipeline.beginning.headers import Export
 from pipeline.beginning.links import Link
-from pipeline.beginning.mapping import Draft
 from pipeline.beginning.names import words
 from pipeline.beginning.written import select
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from features.tables import TABLES
+from pipeline.beginning.drafts import Choice, Draft
 from pipeline.beginning.headers import Export, Field
 from pipeline.beginning.names import words
 from pipeline.beginning.spellings import PLAIN
-
-if TYPE_CHECKING:
-    from pipeline.beginning.mapping import Choice, Draft
 
 AGREED = 0.95  # a day that stands in nearly every row was agreed, not met
 TIMES_A_YEAR = {

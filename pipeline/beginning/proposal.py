@@ -11,9 +11,9 @@ import duckdb
 
 from features.tables import TABLES, BadInput, Finding
 from pipeline.beginning import ends, links, mapping
+from pipeline.beginning.drafts import Draft
 from pipeline.beginning.headers import Export
 from pipeline.beginning.links import ACCOUNTS, Link
-from pipeline.beginning.mapping import Draft
 from pipeline.beginning.names import words
 from pipeline.beginning.products import Known, known
 from pipeline.beginning.written import derived_accounts, select

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 
 from features.tables import TABLES, Column
+from pipeline.beginning.drafts import Choice, Draft
 from pipeline.beginning.links import GIVEN
-from pipeline.beginning.mapping import Choice, Draft, empty
+from pipeline.beginning.mapping import empty
 
 TODO = "TODO"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -25,20 +26,23 @@ def identity(stage: str, target: str = "") -> dict[str, str]:
 
     No clock, no place and no name of a machine has a part in it.
     """
-    text = files.STAGES.read_text(encoding="utf-8")
-    stated = yaml.load(text, Loader=yaml.CSafeLoader)["stages"][stage]
-    stated = json.loads(json.dumps(stated.get("do", stated)).replace("${key}", target))
+    stated = _stated(stage, target)
     deps = [Path(dep) for dep in stated["deps"]]
     code = {dep: ROOT / dep for dep in deps if dep.parts[0] in files.CODE}
     data = {dep: dep for dep in deps if dep not in code and dep != files.LOCK}
-    params = settings.read()
     parts = {
-        "params": _sha256({name: _leaf(params, name) for name in stated["params"]}),
+        "params": _sha256(params(stage, target)),
         "data": _sha256({dep.as_posix(): _content(path) for dep, path in data.items()}),
         "code": _sha256({dep.as_posix(): _content(path) for dep, path in code.items()}),
         "lock": publication.sha256(files.LOCK),
     }
     return {**parts, "identity": _sha256(parts)}
+
+
+def params(stage: str, target: str = "") -> dict[str, Any]:
+    """What params.yaml says under each of the names that a stage reads."""
+    found = settings.read()
+    return {name: _leaf(found, name) for name in _stated(stage, target)["params"]}
 
 
 def inputs() -> dict[str, str]:
@@ -62,6 +66,13 @@ def of_frame(frame: pd.DataFrame) -> str:
     """The hash of a frame's values, columns and index, in their order."""
     rows = pd.util.hash_pandas_object(frame).to_numpy().tobytes()
     return hashlib.sha256(",".join(frame.columns).encode() + rows).hexdigest()
+
+
+def _stated(stage: str, target: str) -> dict[str, Any]:
+    """What dvc.yaml states of a stage."""
+    text = files.STAGES.read_text(encoding="utf-8")
+    stated = yaml.load(text, Loader=yaml.CSafeLoader)["stages"][stage]
+    return json.loads(json.dumps(stated.get("do", stated)).replace("${key}", target))
 
 
 def _leaf(params: object, name: str) -> object:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from features.engine import connect
-from pipeline import files
+from pipeline import files, identity
 from pipeline.calendar import Calendar
 from pipeline.settings import Settings
 from serve import settling
@@ -47,7 +47,7 @@ def publish(cycle: Cycle, ledger: Ledger | None, folder: Path) -> Receipt | None
     if ledger is None:
         cycle.publish(folder)
         return None
-    receipt = ledger.publish(Run.of(cycle.about), cycle.record)
+    receipt = ledger.publish(Run.of(cycle.about), cycle.record, identity.params("score"))
     cycle.publish(folder, {"ledger": {"run_id": receipt.run_id, **receipt.anchor}})
     return receipt
 

@@ -17,7 +17,8 @@ import pandas as pd
 from sqlalchemy import delete, select
 
 from serve.record import KEY, OUTCOMES, SETTLED, Record
-from serve.sealing import reading
+from serve.sealing import configurations, reading
+from serve.sealing.configurations import Params
 from serve.sealing.entries import Unsealable, entries
 from serve.sealing.receipts import Receipt, Run, Settlement
 from serve.sealing.schema import (
@@ -62,11 +63,12 @@ class Ledger:
         """
         return cls(Store.open(url, create), clock)
 
-    def publish(self, run: Run, frame: pd.DataFrame) -> Receipt:
-        """Seal a run and its predictions, the columns of PUBLISHED without `sealed`.
+    def publish(self, run: Run, frame: pd.DataFrame, params: Params | None = None) -> Receipt:
+        """Seal a run and its predictions, the columns of PUBLISHED without `sealed`; keep the
+        parameters it was made with.
 
         Publishing the same content again changes nothing and gives the same receipt. Raises
-        Unsealable if the rows are not, one by one, those of the run.
+        Unsealable if the rows are not, one by one, those of the run, or its parameters others.
         """
         rows = entries(frame, {**PREDICTED, **SAID_OF_RUN}, ORDER)
         _refuse_strange(run, rows)
@@ -74,6 +76,8 @@ class Ledger:
         run_id = _run_id(run, sealed)
         with self._store.writing() as connection:
             chain = Chain(connection)
+            if params is not None:
+                configurations.keep(connection, params, run.params_sha256)
             known = select(runs.c.sequence).where(runs.c.run_id == run_id)
             place = connection.execute(known).scalar()
             if place is not None:
@@ -192,6 +196,11 @@ class Ledger:
         """One row a run in the order of sealing, the columns of serve.sealing.reading.RUNS."""
         with self._store.reading() as connection:
             return reading.listed(connection)[list(reading.RUNS)]
+
+    def configurations(self) -> dict[str, Params]:
+        """The parameters of runs by `params_sha256`, as far as they were kept and are unaltered."""
+        with self._store.reading() as connection:
+            return configurations.kept(connection)
 
     def assignments(self) -> pd.DataFrame:
         """One row an assignment in the order of sealing: serve.sealing.schema.ASSIGNED."""

@@ -7,8 +7,9 @@
     outcomes     how a renewal stood, the columns of serve.record.OUTCOMES; the newest entry counts
     assignments  who is held out, and who is treated
     forgettings  the entries whose content was erased, by their sequence only
+    configurations  the parameters of runs, under their hash (serve/sealing/configurations.py)
 
-The last five hold the contents, keyed by the sequence of their seal. Instants are UTC.
+The five before the last hold the contents, keyed by the sequence of their seal. Instants are UTC.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from sqlalchemy.types import TypeEngine
 
 from serve.record import OUTCOMES, PUBLISHED
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration, in serve/sealing/migrations/versions."""
 
 TYPES: dict[str, type[TypeEngine]] = {
@@ -112,6 +113,12 @@ forgettings = _content(
     "forgettings",
     Column("sequences", Text, nullable=False),
     Column("recorded_at", DateTime, nullable=False),
+)
+configurations = Table(
+    "configurations",
+    metadata,
+    Column("params_sha256", Text, primary_key=True),
+    Column("body", Text, nullable=False),
 )
 Index("predictions_by_renewal", predictions.c.due_date, predictions.c.account_id)
 Index("outcomes_by_renewal", outcomes.c.due_date, outcomes.c.account_id)

@@ -134,11 +134,17 @@ def router(state: State) -> APIRouter:
 
     @routes.get("/health")
     async def health_page(request: Request) -> Response:
-        runs, away = await asked(lambda ledger: ledger.runs())
+        past, away = await asked(lambda ledger: (ledger.runs(), ledger.configurations()))
+        runs, configurations = past or (None, {})
 
         def written(morning: Morning) -> Response:
             told = health.figures(
-                morning, state.reports, Told.of(state.reports), request.query_params, runs
+                morning,
+                state.reports,
+                Told.of(state.reports),
+                request.query_params,
+                runs,
+                configurations,
             )
             return page("health.html", "/health", morning, away=away, **told)
 

@@ -25,6 +25,8 @@ from serve.web.told import Told
 DIFF = "health_diff.json"
 MOST = 100.0  # a dimension's weight in a dry run
 
+Configurations = Mapping[str, Mapping[str, Any]]
+
 
 def figures(
     morning: Morning,
@@ -32,8 +34,9 @@ def figures(
     told: Told | None,
     asked: Mapping[str, str],
     runs: pd.DataFrame | None,
+    configurations: Configurations,
 ) -> dict[str, Any]:
-    """What the page shows; `runs` of serve.ledger, None without a ledger."""
+    """What the page shows; `runs` and `configurations` of serve.ledger, `runs` None without one."""
     configured = morning.service.get("health")
     settings = None if configured is None else HealthSettings.model_validate(configured)
     return {
@@ -45,7 +48,7 @@ def figures(
         "files": () if told is None else told.figures["files"],
         "diff": _report(reports, DIFF),
         "dry": None if settings is None else dry_run(morning, settings, asked),
-        "changes": None if runs is None else changes(runs),
+        "changes": None if runs is None else changes(runs, configurations),
     }
 
 
@@ -78,10 +81,40 @@ def dry_run(
     return told | {"before": before, "after": after}
 
 
-def changes(runs: pd.DataFrame) -> list[dict[str, Any]]:
-    """The runs whose parameters are not those of the run before, newest first."""
+def changes(runs: pd.DataFrame, configurations: Configurations) -> list[dict[str, Any]]:
+    """The runs whose parameters are not those of the run before, newest first.
+
+    `differs`: what of the health score is not as it was, as `differences` says it; None for the
+    first run, and where the parameters of one of the two were not kept.
+    """
     found = runs[runs["params_sha256"].ne(runs["params_sha256"].shift())]
-    return records(found.iloc[::-1].drop(columns="published_at"))
+    rows = records(found.drop(columns="published_at"))
+    told: list[dict[str, Any]] = []
+    for before, row in zip([None, *rows], rows, strict=False):
+        pair = [configurations.get(one["params_sha256"]) for one in (before, row) if one]
+        known = [one["health"] for one in pair if one is not None and "health" in one]
+        told.append(row | {"differs": differences(*known) if len(known) == 2 else None})
+    return told[::-1]
+
+
+def differences(before: Any, after: Any, name: str = "") -> list[dict[str, str]]:
+    """The leaves of two configurations that differ: `name` with dots, and both values as text.
+
+    >>> differences({"bands": 1, "weights": {"use": 0.2}}, {"bands": 1, "weights": {"use": 0.3}})
+    [{'name': 'weights.use', 'before': '0.2', 'after': '0.3'}]
+    """
+    if before == after:
+        return []
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return [
+            difference
+            for key in dict.fromkeys([*before, *after])
+            for difference in differences(
+                before.get(key), after.get(key), f"{name}.{key}" if name else str(key)
+            )
+        ]
+    texts = ("none" if one is None else json.dumps(one) for one in (before, after))
+    return [dict(zip(("name", "before", "after"), (name, *texts), strict=True))]
 
 
 def _weighed(settings: HealthSettings, weights: Mapping[str, float]) -> HealthSettings:

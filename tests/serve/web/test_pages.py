@@ -8,10 +8,11 @@ import json
 import re
 from urllib.parse import quote
 
+import pandas as pd
 import pytest
 
 from serve.api.state import State
-from serve.web import export
+from serve.web import export, health
 from serve.web.rendering import FILES
 from tests.serve.web import shelves
 from tests.serve.web.conftest import Pages
@@ -216,3 +217,21 @@ def test_who_became_champion_and_who_did_not_is_shown_with_the_interval(own):
     assert "2026-02-03 04:05 UTC" in text and "555555555555" in text
     assert "+0.0381<small>+0.0172 to +0.0619</small>" in text and "no champion<small>worse" in text
     assert "the base rate" in text and "by force: the &lt;first&gt;" in text
+
+
+def test_the_healths_history_says_what_changed_from_one_configuration_to_the_next():
+    runs = pd.DataFrame(
+        {
+            "as_of": pd.to_datetime(["2025-06-01", "2025-07-01", "2025-08-01", "2025-09-01"]),
+            "params_sha256": ["a", "a", "b", "c"],
+            "published_at": pd.Timestamp("2025-07-01"),
+        }
+    )
+    one = {"health": {"bands": [40, 70], "dimensions": {"use": {"weight": 0.2}}}}
+    two = {"health": {"bands": [40, 75], "dimensions": {"use": {"weight": 0.2}, "nps": {}}}}
+    newest, second, first = health.changes(runs, {"a": one, "b": two})
+    assert first["differs"] is None and newest["differs"] is None  # the first; c was not kept
+    assert second["differs"] == [
+        {"name": "bands", "before": "[40, 70]", "after": "[40, 75]"},
+        {"name": "dimensions.nps", "before": "none", "after": "{}"},
+    ]

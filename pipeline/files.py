@@ -7,6 +7,7 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 STAGES = Path("dvc.yaml")
 LOCK = Path("requirements/core.txt")
+STAGES_LOCK = Path("dvc.lock")
 FORGOTTEN = Path("forgotten.json")
 CODE = ("features", "models", "serve", "pipeline", "simulation")
 

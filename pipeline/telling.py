@@ -23,7 +23,6 @@ from models.metrics import Ranking
 from pipeline import card, cutoffs, files, store
 from pipeline.calendar import Calendar
 from pipeline.identity import inputs
-from pipeline.reproducing.locks import LOCK
 from pipeline.settings import Settings, read
 from pipeline.state import state
 from pipeline.tracking import Data, Training, track
@@ -73,7 +72,7 @@ def tell(learnt: Learnt) -> None:
                 tags=tags | tree,
                 bundles=bundles,
                 files=[plots],
-                state=[path for path in (files.PARAMS, LOCK) if path.exists()],
+                state=[path for path in (files.PARAMS, files.STAGES_LOCK) if path.exists()],
                 data=_data(name, given),
                 cutoffs=told,
             ),

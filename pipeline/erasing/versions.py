@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import files
 from pipeline.erasing.traces import Sought, holds
 
 DVC, DIR = Path(".dvc"), ".dir"
-LOCK = "dvc.lock"
 MD5 = re.compile(r"md5: ([0-9a-f]{32}(?:\.dir)?)")
 
 
@@ -45,10 +45,10 @@ def stores() -> Stores:
 def objects_with(folder: Path, sought: Sought) -> list[Path]:
     """The objects of a store in which there is a trace, and the listings (.dir) that name one:
     a version is there whole or not at all."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    found = [path for path in files if path.suffix != DIR and holds(path, sought)]
+    kept = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = [path for path in kept if path.suffix != DIR and holds(path, sought)]
     gone = {md5(path) for path in found}
-    listings = (path for path in files if path.suffix == DIR)
+    listings = (path for path in kept if path.suffix == DIR)
     return found + [path for path in listings if _listed(path) & gone]
 
 
@@ -65,11 +65,11 @@ def out_of_reach(objects: Collection[Path]) -> list[str]:
     """The commits, experiments too, whose dvc.lock names an object: their data can no longer be
     checked out. Hash and subject, the newest first; none without git."""
     gone = {md5(path) for path in objects}
-    listed = _git("log", "--all", "--format=%H %s", "--", LOCK).splitlines()
+    listed = _git("log", "--all", "--format=%H %s", "--", str(files.STAGES_LOCK)).splitlines()
     found = []
     for line in listed if gone else ():
         commit, _, subject = line.partition(" ")
-        if gone & set(MD5.findall(_git("show", f"{commit}:{LOCK}"))):
+        if gone & set(MD5.findall(_git("show", f"{commit}:{files.STAGES_LOCK}"))):
             found.append(f"{commit[:10]} {subject}")
     return found
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from features.publication import keep, published
-from pipeline.reproducing.locks import LOCK
+from pipeline import files
 
 CONFIG = Path(".dvc/config")
 LOCAL = Path(".dvc/config.local")
@@ -93,14 +93,14 @@ class Scratch:
 
     def made(self) -> str:
         """The lock of what has been made."""
-        path = self.folder / LOCK
+        path = self.folder / files.STAGES_LOCK
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     @contextmanager
     def old(self, out: str, md5: str) -> Iterator[Path | None]:
         """What lay at `out` then, fetched from the cache or the remote; None if it is gone."""
         now = self.made()
-        (self.folder / LOCK).write_text(self.lock, encoding="utf-8")
+        (self.folder / files.STAGES_LOCK).write_text(self.lock, encoding="utf-8")
         try:
             if not self._whole(md5):
                 dvc("fetch", "--quiet", out, folder=self.folder)
@@ -108,7 +108,7 @@ class Scratch:
             yield None
             return
         finally:
-            (self.folder / LOCK).write_text(now, encoding="utf-8")
+            (self.folder / files.STAGES_LOCK).write_text(now, encoding="utf-8")
         with TemporaryDirectory(prefix="renewcast-then-") as place:
             yield self._laid(md5, Path(place) / Path(out).name)
 
@@ -151,7 +151,7 @@ def scratch(commit: str, lock: str, written: Mapping[Path, str], kept: Path | No
 def _furnished(folder: Path, commit: str, lock: str, written: Mapping[Path, str]) -> Scratch:
     git("clone", "--quiet", "--shared", "--no-checkout", ".", str(folder.resolve()))
     git("checkout", "--quiet", "--detach", commit, folder=folder)
-    for path, text in {LOCK: lock, **written}.items():
+    for path, text in {files.STAGES_LOCK: lock, **written}.items():
         (folder / path).write_text(text, encoding="utf-8")
     cache = cache_folder()
     _configure(folder, cache)

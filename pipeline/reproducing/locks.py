@@ -17,8 +17,6 @@ import yaml
 
 from pipeline import files
 
-LOCK = Path("dvc.lock")
-
 
 @dataclass(frozen=True)
 class Made:

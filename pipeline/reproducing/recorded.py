@@ -19,7 +19,6 @@ import yaml
 from pipeline import files, tracking
 from pipeline.reproducing import locks
 from pipeline.reproducing.clones import Failed, dvc, git, stored
-from pipeline.reproducing.locks import LOCK
 from pipeline.run_record import FEWEST, UnknownRun
 from pipeline.store import address
 
@@ -73,11 +72,11 @@ def find(given: str, *, remote: bool = True) -> Recorded | None:
 def _locks() -> Iterator[tuple[str, str]]:
     """Every lock there is, this tree's first, then the newest: (commit or HERE, its text)."""
     seen = set()
-    if LOCK.exists():
-        yield HERE, LOCK.read_text(encoding="utf-8")
-    for commit in git("log", "--all", "--format=%H", "--", LOCK.name).split():
+    if files.STAGES_LOCK.exists():
+        yield HERE, files.STAGES_LOCK.read_text(encoding="utf-8")
+    for commit in git("log", "--all", "--format=%H", "--", files.STAGES_LOCK.name).split():
         try:
-            text = git("show", f"{commit}:{LOCK.name}")
+            text = git("show", f"{commit}:{files.STAGES_LOCK.name}")
         except Failed:  # the commit that took it away
             continue
         if text not in seen:
@@ -140,7 +139,7 @@ def _recorded(record: dict[str, Any], place: str, lock: str) -> Recorded:
     given: dict[str, Any] = {}
     for name in locks.before(stages, f"train@{record['target']}"):
         given |= stages[name].params
-    where = f"{LOCK} of {place if here else place[:12]}"
+    where = f"{files.STAGES_LOCK} of {place if here else place[:12]}"
     return Recorded(record, commit, lock, with_leaves(base, given), True, where)
 
 
@@ -168,7 +167,8 @@ def _tracked(given: str) -> Recorded | None:
     with TemporaryDirectory() as scratch:
         state = tracking.downloaded(store, record["run_id"], "state", Path(scratch))
         params = (state / files.PARAMS).read_text(encoding="utf-8")
-        lock = (state / LOCK).read_text(encoding="utf-8") if (state / LOCK).exists() else ""
+        kept = state / files.STAGES_LOCK
+        lock = kept.read_text(encoding="utf-8") if kept.exists() else ""
     return Recorded(record, tags["commit"], lock, params, False, "MLflow")
 
 

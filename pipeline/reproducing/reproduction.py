@@ -129,7 +129,7 @@ def reproduce(given: str, publication: Path, kept: Path | None = None) -> Reprod
 def _again(found: Recorded, past: Past | None, made: Scratch) -> Reproduction:
     """Lay out the inputs and run the stages; where an export differs and so do the tables, stop."""
     then = locks.read(found.lock)
-    (made.folder / locks.LOCK).unlink()  # nothing counts as done
+    (made.folder / files.STAGES_LOCK).unlink()  # nothing counts as done
     forgotten = _forgotten_since(made.folder)
     _furnish(found, then, made)
     last = SCORE if past or (found.whole and SCORE in then) else found.stage

@@ -102,9 +102,13 @@ def differences(before: Any, after: Any, name: str = "") -> list[dict[str, str]]
 
     >>> differences({"bands": 1, "weights": {"use": 0.2}}, {"bands": 1, "weights": {"use": 0.3}})
     [{'name': 'weights.use', 'before': '0.2', 'after': '0.3'}]
+    >>> before, after = ([{"name": "red", "edges": [0, edge]}] for edge in (40, 45))
+    >>> differences(before, after, "bands")
+    [{'name': 'bands.red.edges', 'before': '[0, 40]', 'after': '[0, 45]'}]
     """
     if before == after:
         return []
+    before, after = _by_name(before), _by_name(after)
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return [
             difference
@@ -115,6 +119,18 @@ def differences(before: Any, after: Any, name: str = "") -> list[dict[str, str]]
         ]
     texts = ("none" if one is None else json.dumps(one) for one in (before, after))
     return [dict(zip(("name", "before", "after"), (name, *texts), strict=True))]
+
+
+def _by_name(block: Any) -> Any:
+    """A list of bands or limits as a mapping by what each is called, if no two are called the same;
+    anything else as it is."""
+    if isinstance(block, list) and all(isinstance(one, Mapping) for one in block):
+        for key in ("name", "feature"):
+            called = [one.get(key) for one in block]
+            if None not in called and len(set(called)) == len(called) > 0:
+                rests = ({name: one[name] for name in one if name != key} for one in block)
+                return dict(zip(called, rests, strict=True))
+    return block
 
 
 def _weighed(settings: HealthSettings, weights: Mapping[str, float]) -> HealthSettings:

@@ -235,3 +235,17 @@ def test_the_healths_history_says_what_changed_from_one_configuration_to_the_nex
         {"name": "bands", "before": "[40, 70]", "after": "[40, 75]"},
         {"name": "dimensions.nps", "before": "none", "after": "{}"},
     ]
+
+
+def test_bands_and_limits_that_differ_are_called_by_their_names():
+    red, green = {"name": "red", "edges": [0, 40]}, {"name": "green", "edges": [40, 100]}
+    limit = {"feature": "days_since_use", "over": 42, "cap": 39}
+    before = {"bands": [red, green], "overrides": [limit]}
+    after = {"bands": [red, green | {"edges": [45, 100]}], "overrides": [limit | {"cap": 20}]}
+    assert health.differences(before, after) == [
+        {"name": "bands.green.edges", "before": "[40, 100]", "after": "[45, 100]"},
+        {"name": "overrides.days_since_use.cap", "before": "39", "after": "20"},
+    ]
+    twice = {"overrides": [limit, limit | {"over": 90}]}  # both are needed: neither may be lost
+    (one,) = health.differences({"overrides": [limit]}, twice)
+    assert one["name"] == "overrides" and "90" in one["after"]

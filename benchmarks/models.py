@@ -58,7 +58,7 @@ def told(**blocks: Mapping[str, Any]) -> Change:
 
 
 SETTINGS: Mapping[str, Change] = {
-    "never abstains": told(rungs={"least_gain_errors": -HUGE}),
+    "never abstains": told(rungs={"least_gain_errors": -HUGE, "least_evidence": -HUGE}),
     "one seed": told(gradient={"seeds": 1}),
     "even blend": told(blend={"even_prior": LOTS}),
     "blend as found, not shrunk": told(blend={"even_prior": 0.0}),

@@ -63,7 +63,12 @@ def baselines(
 def linear_only(settings: LearnSettings) -> LearnSettings:
     """The same settings, with the ridge logit as the only rung, which is never left."""
     rungs = settings.rungs.model_copy(
-        update={"linear_from": 2, "blend_from": np.inf, "least_gain_errors": -np.inf}
+        update={
+            "linear_from": 2,
+            "blend_from": np.inf,
+            "least_gain_errors": -np.inf,
+            "least_evidence": -np.inf,
+        }
     )
     fewest = settings.interval.model_copy(update={"members": 2})  # nobody asks for its interval
     return settings.model_copy(update={"rungs": rungs, "interval": fewest})

@@ -136,6 +136,7 @@ def train(
     best = min((map_ for map_ in losses if map_ != BASE_RATE), key=losses.__getitem__)
     oof = outoffold.frame(rows, parts, choice, weight, maps[best])
     gain, error = outoffold.gain(oof, maps[BASE_RATE])
+    declared = rows.declared()
     found = {
         "rounds": choice.rounds,
         "ridge": choice.ridge,
@@ -150,14 +151,14 @@ def train(
         "oof_log_loss_by_calibration": losses,
         "oof_gain": gain,
         "oof_gain_error": error,
+        "declared_signs": declared,
         "oof_auc": outoffold.figures(oof)["auc"],
         "oof_auc_seen": outoffold.figures(oof[oof["seen"]])["auc"],
         "oof_auc_unseen": outoffold.figures(oof[~oof["seen"]])["auc"],
         "per_fold": outoffold.per_fold(rows, parts, oof),
     }
-    if gain <= settings.rungs.least_gain_errors * error:
-        why = f"out-of-fold the gain in log-loss over the base rate is {gain:.4f} ± {error:.4f}"
-        return _abstain(rows, name, settings, why, found, oof)
+    if not settings.rungs.tells(gain, error, declared):
+        return _abstain(rows, name, settings, _too_little(gain, error, declared), found, oof)
     if kind != FORWARD:
         found["later_gain"] = later = _later(rows, choice, trees, settings, gap_days, seed)
         if later is not None and later <= 0 and settings.rungs.may_abstain:
@@ -178,6 +179,14 @@ def train(
         report=_report(rows, rung, why, best) | found,
         oof=oof,
     )
+
+
+def _too_little(gain: float, error: float, declared: float | None) -> str:
+    """Why what was learnt is not kept, in words."""
+    said = f"out-of-fold the gain in log-loss over the base rate is {gain:.4f} ± {error:.4f}"
+    if declared is None:
+        return said
+    return f"{said}, and the declared signs agree with the outcomes by {declared:.1f} errors"
 
 
 def _later(

@@ -48,24 +48,53 @@ class Rows:
         A sign is contradicted where the covariance of the column's ranks with the outcome has the
         other sign by two standard errors, rows of one account standing or falling together.
         """
-        columns = [at for at, name in enumerate(self.encoding.columns) if name in self.signs]
-        if not columns or not len(rows):
+        names = [name for name in self.encoding.columns if name in self.signs]
+        if not names or not len(rows):
             return {}
+        seen = self._agreement(self._ranks(names, rows), rows)
+        return {
+            name: self.signs[name]
+            for name, z in zip(names, seen, strict=True)
+            if z * self.signs[name] > -CONTRADICTED
+        }
+
+    def declared(self) -> float | None:
+        """By how many standard errors the declared signs alone agree with the outcomes; None where
+        none binds.
+
+        Nothing is fitted: the ranks of each family's columns, turned by their signs, are added up,
+        each family counting alike (Dawes 1979, improper linear models). In pure noise this is a
+        normal deviate; real churn shows here with far fewer outcomes than any fit needs.
+        """
+        everything = np.arange(len(self.outcome))
+        index = np.zeros(len(everything))
+        for columns in self.families.values():
+            names = [name for name in columns if name in self.signs]
+            if names:
+                turned = self._ranks(names, everything) * [self.signs[name] for name in names]
+                common = turned.sum(axis=1)
+                index += common / (common.std() or 1.0)
+        if not index.any():
+            return None
+        ranks = pd.Series(index).rank(pct=True).to_numpy() - 0.5
+        return float(self._agreement(ranks[:, None], everything)[0])
+
+    def _ranks(self, names: Sequence[str], rows: np.ndarray) -> np.ndarray:
+        """Ranks of some columns among some rows, from -.5 to .5; the middle where missing."""
+        columns = [self.encoding.columns.index(name) for name in names]
         ranks = pd.DataFrame(self.matrix[rows][:, columns]).rank(pct=True) - 0.5
+        return ranks.fillna(0.0).to_numpy()
+
+    def _agreement(self, ranks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The covariance of ranks (a column each) with the outcome of the rows, in its standard
+        errors; rows of one account stand or fall together."""
         weight, outcome = self.weight[rows], self.outcome[rows]
-        centred = ranks.fillna(0.0).to_numpy()
-        centred = centred - np.average(centred, axis=0, weights=weight)
+        centred = ranks - np.average(ranks, axis=0, weights=weight)
         surprise = weight * (outcome - np.average(outcome, weights=weight))
         accounts = self.index[rows].get_level_values("account_id")
         by_account = pd.DataFrame(surprise[:, None] * centred).groupby(accounts).sum().to_numpy()
         spread = np.sqrt((by_account**2).sum(axis=0))
-        z = by_account.sum(axis=0) / np.where(spread > 0, spread, np.inf)
-        names = [self.encoding.columns[at] for at in columns]
-        return {
-            name: self.signs[name]
-            for name, seen in zip(names, z, strict=True)
-            if seen * self.signs[name] > -CONTRADICTED
-        }
+        return by_account.sum(axis=0) / np.where(spread > 0, spread, np.inf)
 
     def ridge(self, rows: np.ndarray, settings: LinearSettings) -> linear.Problem:
         return linear.problem(

@@ -28,6 +28,7 @@ SETTINGS = LearnSettings.model_validate(
             "search_from": 100_000,
             "unbound_from": 100_000,
             "least_gain_errors": 1.0,
+            "least_evidence": 2.0,
         },
         "folds": {
             "blocks": 3,

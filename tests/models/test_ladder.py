@@ -60,14 +60,30 @@ def test_a_known_signal_is_learnt_and_pays_on_later_accounts():
     assert abs(p.mean() - fresh.truth.mean()) < 0.03
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_pure_noise_costs_next_to_nothing_against_the_base_rate(seed):
-    noise, fresh = panel(150, seed=seed, signal=0), panel(1000, 1, seed=99 + seed, signal=0)
-    model = learn(noise.features, noise.labels)
-    base = np.full(len(fresh.labels), noise.labels["outcome"].mean())
-    outcome = fresh.labels["outcome"]
-    paid = metrics.log_loss(model.predict(fresh.features), outcome)
-    assert paid < metrics.log_loss(base, outcome) + 0.001
+def test_pure_noise_is_seldom_believed_and_costs_next_to_nothing():
+    believed, paid = 0, []
+    for seed in range(8):
+        noise, fresh = panel(150, seed=seed, signal=0), panel(1000, 1, seed=99 + seed, signal=0)
+        model = learn(noise.features, noise.labels)
+        base = np.full(len(fresh.labels), noise.labels["outcome"].mean())
+        outcome = fresh.labels["outcome"]
+        losses = [metrics.log_loss(p, outcome) for p in (model.predict(fresh.features), base)]
+        believed += model.rung != BASE_RATE
+        paid.append(losses[0] - losses[1])
+    assert believed <= 1
+    assert np.mean(paid) < 0.001 and max(paid) < 0.01
+
+
+def test_signs_that_agree_with_few_outcomes_keep_what_the_folds_alone_would_not():
+    world = panel(60, seed=7, signal=0.5)
+    labels = first_positives(world.labels, 16)
+    model = learn(world.features, labels)
+    assert model.report["oof_gain"] < 0 and model.report["declared_signs"] > 3
+    assert model.rung == LINEAR
+    fresh = panel(2000, mornings=1, seed=9, signal=0.5)
+    assert metrics.auc(model.predict(fresh.features), fresh.labels["outcome"]) > 0.6
+    unbound = learn(world.features, labels, target=Churn(monotone=False))
+    assert unbound.rung == BASE_RATE and unbound.report["declared_signs"] is None
 
 
 def test_out_of_fold_log_loss_beats_the_base_rate_and_is_reported_by_fold():

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from features.publication import read_frame
 from pipeline import files
 
 
@@ -106,6 +107,24 @@ def test_features_of_one_account_are_printed_with_their_meaning(run):
     account = json.loads(out)[0]["account_id"]
     code, out, err = run("features", "--as-of", "2025-07-01", "--account", account)
     assert code == 0 and "active_users_28d" in out
+
+
+def test_features_written_are_those_that_a_batch_is_scored_from(run, tmp_path):
+    given = tmp_path / "features.parquet"
+    code, out, err = run("features", "--as-of", "2025-07-01", "--out", given)
+    assert code == 0 and str(given) in out, err
+    code, out, err = run("score", "--features", given, "--out", tmp_path / "batch")
+    assert code == 0, err
+    listed = json.loads(run("features", "--as-of", "2025-07-01", "--json")[1])
+    scored = read_frame(tmp_path / "batch" / "scores.parquet")
+    assert set(scored["account_id"]) == {row["account_id"] for row in listed}
+
+
+def test_a_ledger_of_which_nothing_is_over_yet_can_not_be_compared_and_says_why(run, tmp_path):
+    assert run("score", "--as-of", "2025-07-01", "--out", tmp_path / "cycle")[0] == 0
+    code, out, err = run("compare", "--of", "ledger")
+    assert code == 0, err
+    assert "Nothing can be compared yet" in out and "grace and delay" in out
 
 
 def test_mornings_that_the_data_cannot_speak_about_are_refused(run):

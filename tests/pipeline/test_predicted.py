@@ -8,7 +8,7 @@ import re
 import pandas as pd
 import pytest
 
-from pipeline import cases, files, predicted, replay
+from pipeline import cases, compare, files, predicted, replay
 from pipeline.calendar import Calendar
 from pipeline.settings import load
 from serve import predicted as drawn
@@ -93,6 +93,15 @@ def test_the_figures_can_be_counted_again_from_their_rows(found):
         row["band"]: row["renewals"] for row in figures["trial"]["bands"] if row["by"] == "all"
     }
     assert {band: shown[band] for band in bands.index} == pytest.approx(bands.to_dict())
+
+
+def test_the_verb_compares_the_rows_that_the_page_counts(company, found, asked):
+    settings, _, record = asked
+    with company.inside():
+        counts = compare.of_record(settings, record).counts
+    (row,) = counts[counts["by"].eq("all")].to_dict("records")
+    on_page = found[0]["duel"]["counts"]
+    assert (row["rows"], row["outcomes"]) == (on_page["rows"], on_page["outcomes"])
 
 
 def test_the_order_of_the_rows_does_not_matter(found, company, asked):

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from pipeline import store, telling, train
+from pipeline import train
+from pipeline.experiments import store, telling
 from pipeline.settings import load
 
 READ = ("data", "reports", "sources", "requirements", "params.yaml", "dvc.yaml", "dvc.lock")

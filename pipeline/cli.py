@@ -96,14 +96,14 @@ def refusals() -> tuple[type[Exception], ...]:
     from models.holdout import CannotAssign
     from pipeline.erasing.belongings import Entangled
     from pipeline.erasing.erasure import UnknownAccount
+    from pipeline.experiments.promotion import CannotJudge
+    from pipeline.experiments.run_record import UnknownRun
+    from pipeline.experiments.searching import NothingToSearch
+    from pipeline.experiments.side_by_side import NotComparable
+    from pipeline.experiments.tracking import NotTracked
     from pipeline.forgetting import BadRegister
     from pipeline.health_trial import NoPast
-    from pipeline.promotion import CannotJudge
-    from pipeline.run_record import UnknownRun
-    from pipeline.searching import NothingToSearch
     from pipeline.settings import BadParams
-    from pipeline.side_by_side import NotComparable
-    from pipeline.tracking import NotTracked
     from serve.api.tokens import BadTokens
     from serve.freshness import Refused
     from serve.given import BadInput as BadFeatures

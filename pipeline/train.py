@@ -21,9 +21,9 @@ from models.ladder import train
 from models.target import learnable
 from pipeline import files
 from pipeline.calendar import Calendar
+from pipeline.experiments.telling import Learnt, tell
 from pipeline.identity import identity
 from pipeline.settings import load
-from pipeline.telling import Learnt, tell
 
 INDEX = ["account_id", "as_of"]
 

@@ -15,9 +15,9 @@ import pandas as pd
 
 from features.publication import read_frame
 from pipeline import files
+from pipeline.experiments.run_record import UnknownRun
 from pipeline.reproducing.clones import Failed
 from pipeline.reproducing.locks import Difference
-from pipeline.run_record import UnknownRun
 from serve.predictions import MANIFEST
 
 TOLD = "record.parquet"  # what the ledger keeps of each prediction

@@ -16,11 +16,12 @@ from typing import Any
 
 import yaml
 
-from pipeline import files, tracking
+from pipeline import files
+from pipeline.experiments import tracking
+from pipeline.experiments.run_record import FEWEST, UnknownRun
+from pipeline.experiments.store import address
 from pipeline.reproducing import locks
 from pipeline.reproducing.clones import Failed, dvc, git, stored
-from pipeline.run_record import FEWEST, UnknownRun
-from pipeline.store import address
 
 HERE = "this tree"
 

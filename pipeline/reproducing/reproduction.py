@@ -17,6 +17,7 @@ import yaml
 from features.publication import read_frame
 from models import bundle
 from pipeline import files
+from pipeline.experiments.run_record import UnknownRun
 from pipeline.forgetting import Register
 from pipeline.reproducing import causes, clones, locks, past_prediction, recorded
 from pipeline.reproducing.clones import Failed, Scratch
@@ -24,7 +25,6 @@ from pipeline.reproducing.locks import Compared, Difference
 from pipeline.reproducing.parting import TOLERANCE, largest
 from pipeline.reproducing.past_prediction import Past
 from pipeline.reproducing.recorded import Recorded
-from pipeline.run_record import UnknownRun
 from pipeline.state import cpu
 
 INGEST, SCORE = "ingest", "score"

@@ -55,9 +55,9 @@ def train(
 def _search(
     target: str, trials: int | None, minutes: float | None, adopt: bool, as_json: bool
 ) -> None:
-    from pipeline import adoption
-    from pipeline import experiment_terminal as shown
-    from pipeline.searching import Search
+    from pipeline.experiments import adoption
+    from pipeline.experiments import experiment_terminal as shown
+    from pipeline.experiments.searching import Search
     from pipeline.settings import load
 
     settings = load()
@@ -138,10 +138,11 @@ def compare(
 
 
 def _two_runs(first: str, second: str | None, of: str, as_json: bool) -> None:
-    from pipeline import experiment_terminal as shown
-    from pipeline import files, run_record, side_by_side
+    from pipeline import files
+    from pipeline.experiments import experiment_terminal as shown
+    from pipeline.experiments import run_record, side_by_side
+    from pipeline.experiments.store import address
     from pipeline.settings import load
-    from pipeline.store import address
 
     if second is None:
         raise typer.BadParameter(f"{first} alone cannot be compared: name a second run")

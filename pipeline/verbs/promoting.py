@@ -23,9 +23,10 @@ def promote(
     """Make a run its target's champion if it beats the present one; else the interval, exit 3."""
     from dataclasses import asdict
 
-    from pipeline import files, promotion, registry, store
-    from pipeline import promotion_terminal as shown
+    from pipeline import files
     from pipeline.calendar import Calendar
+    from pipeline.experiments import promotion, registry, store
+    from pipeline.experiments import promotion_terminal as shown
     from pipeline.settings import load
 
     if log == (run is not None):

@@ -13,7 +13,7 @@ import yaml
 
 from features.publication import manifest
 from pipeline import files
-from pipeline.tracking import find_runs
+from pipeline.experiments.tracking import find_runs
 from tests.workspace import ROOT, SMALL, Workspace, prepare
 
 MADE = ("data", "artifacts", "reports")

@@ -10,8 +10,8 @@ import yaml
 
 from models import bundle
 from pipeline import files
+from pipeline.experiments.tracking import find_runs
 from pipeline.identity import identity, inputs, of_frame
-from pipeline.tracking import find_runs
 from serve import predictions
 from serve.ledger import Ledger
 from serve.sealing.receipts import Run

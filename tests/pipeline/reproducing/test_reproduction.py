@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from features.publication import read_frame
-from pipeline import files, tracking
+from pipeline import files
+from pipeline.experiments import tracking
+from pipeline.experiments.run_record import UnknownRun
 from pipeline.forgetting import Register
 from pipeline.reproducing import causes, clones, locks, recorded, reproduction
-from pipeline.run_record import UnknownRun
 from tests.pipeline.reproducing import toy
 
 

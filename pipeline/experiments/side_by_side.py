@@ -17,10 +17,10 @@ from models.comparison import Comparison
 from models.target import Target
 from pipeline import files
 from pipeline.calendar import Calendar
-from pipeline.paired import FIRST, INDEX, SECOND, NotComparable, held_out, said
-from pipeline.run_record import RunRecord
+from pipeline.experiments.paired import FIRST, INDEX, SECOND, NotComparable, held_out, said
+from pipeline.experiments.run_record import RunRecord
+from pipeline.experiments.tracking import flat
 from pipeline.settings import Settings
-from pipeline.tracking import flat
 from serve.predictions import records
 
 TOLD = ("difference", "low", "high", "verdict", "reason", "primary")  # of a pair

@@ -20,12 +20,13 @@ from features.publication import manifest, sha256
 from models import bundle, explain, metrics
 from models.blend import Model
 from models.metrics import Ranking
-from pipeline import card, cutoffs, files, store
+from pipeline import card, files
 from pipeline.calendar import Calendar
+from pipeline.experiments import cutoffs, store
+from pipeline.experiments.tracking import Data, Training, track
 from pipeline.identity import inputs
 from pipeline.settings import Settings, read
 from pipeline.state import state
-from pipeline.tracking import Data, Training, track
 from serve import charts
 
 HANGS_ON = ("contracts", "features", "learning", "seed", "source")  # with the target's own block

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.registry import Decision
+from pipeline.experiments.registry import Decision
 from pipeline.terminal import console, grid
 
 DIGITS = 8  # of a run's id

@@ -15,14 +15,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from models import bundle
-from pipeline import logged, registry
-from pipeline.store import EXPERIMENT, at, database_of, opened, quiet
+from pipeline.experiments import logged, registry
+from pipeline.experiments.store import EXPERIMENT, at, database_of, opened, quiet
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
     from mlflow.tracking import MlflowClient
 
-    from pipeline.cutoffs import Cutoff
+    from pipeline.experiments.cutoffs import Cutoff
 
 MODEL = "model"  # what MLflow's own model of a run is called there
 PARAMS_AT_ONCE, ENTITIES_AT_ONCE = 100, 1000

@@ -19,10 +19,11 @@ import pandas as pd
 from models import bundle
 from models.duel import BETTER, CANNOT_TELL
 from models.target import Target
-from pipeline import files, paired, registry, run_record
+from pipeline import files
 from pipeline.calendar import Calendar
-from pipeline.registry import Decision
-from pipeline.run_record import RunRecord
+from pipeline.experiments import paired, registry, run_record
+from pipeline.experiments.registry import Decision
+from pipeline.experiments.run_record import RunRecord
 from pipeline.score import BASE_RATE
 from pipeline.settings import Settings
 

@@ -10,10 +10,11 @@ import pytest
 
 from features.publication import read_frame
 from models import bundle, comparison
-from pipeline import compare, experiment_terminal, files, settings, side_by_side
+from pipeline import compare, files, settings
 from pipeline.calendar import Calendar
-from pipeline.paired import NotComparable
-from pipeline.run_record import RunRecord
+from pipeline.experiments import experiment_terminal, side_by_side
+from pipeline.experiments.paired import NotComparable
+from pipeline.experiments.run_record import RunRecord
 
 
 @pytest.fixture(scope="module")

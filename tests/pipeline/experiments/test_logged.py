@@ -13,8 +13,8 @@ import pytest
 
 from models import bundle
 from models.bundle import BundleDamaged
-from pipeline import logged, store
-from pipeline.logged import Unsigned
+from pipeline.experiments import logged, store
+from pipeline.experiments.logged import Unsigned
 from tests.models.fitted import blend, small_bundle
 from tests.models.panel import panel
 
@@ -88,7 +88,7 @@ def test_the_server_gives_the_bundles_bits(saved, asked):
 def test_no_file_of_it_is_a_pickle(saved):
     names = [path.name for path in (saved / "model").rglob("*") if path.is_file()]
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".cloudpickle"))]
-    assert "loader_module: pipeline.logged" in (saved / "model" / "MLmodel").read_text()
+    assert "loader_module: pipeline.experiments.logged" in (saved / "model" / "MLmodel").read_text()
 
 
 def test_a_damaged_file_is_refused_before_it_is_loaded(saved, tmp_path):

@@ -7,8 +7,9 @@ import shutil
 import pytest
 
 from models import bundle
-from pipeline import files, run_record, tracking
-from pipeline.run_record import UnknownRun
+from pipeline import files
+from pipeline.experiments import run_record, tracking
+from pipeline.experiments.run_record import UnknownRun
 from tests.workspace import ROOT
 
 STORE = "sqlite:///mlflow.db"

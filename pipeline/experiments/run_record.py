@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from models import bundle
-from pipeline import files, settings, tracking
+from pipeline import files, settings
+from pipeline.experiments import tracking
 
 FEWEST = 6  # characters of a prefix: fewer name another run by a slip of the finger
 BUNDLE, BACKTEST, STATE = "bundle", "backtest", "state"  # what a run is logged with

@@ -6,9 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from models.study import Gain, Verdict
-from pipeline import experiment_terminal, searching, settings
+from pipeline import settings
 from pipeline.cli import app
-from pipeline.searching import Found, NothingToSearch, Search
+from pipeline.experiments import experiment_terminal, searching
+from pipeline.experiments.searching import Found, NothingToSearch, Search
 
 GAIN = Gain(before=0.31, after=0.30, gain=0.01, low=0.002, high=0.018, outcomes=40)
 FOUND = Found(

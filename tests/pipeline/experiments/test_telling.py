@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from models import bundle
-from pipeline import files, tracking
+from pipeline import files
+from pipeline.experiments import tracking
 from pipeline.identity import inputs
 
 TARGET = "upsell"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.markup import escape
 
 from models.study import Gain
-from pipeline.searching import Found
-from pipeline.side_by_side import SideBySide
+from pipeline.experiments.searching import Found
+from pipeline.experiments.side_by_side import SideBySide
 from pipeline.terminal import LISTED, cell, console, grid, number
 from serve.pages import percent
 from serve.predictions import records

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from pipeline import files, settings
-from pipeline.adoption import adopt, rewritten
+from pipeline.experiments.adoption import adopt, rewritten
 from pipeline.settings import BadParams
 from tests.workspace import ROOT
 

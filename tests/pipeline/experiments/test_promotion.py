@@ -13,11 +13,12 @@ import typer
 from typer.testing import CliRunner
 
 from models import bundle
-from pipeline import files, promotion, registry, store, tracking
+from pipeline import files
 from pipeline.calendar import Calendar
-from pipeline.promotion import CannotJudge
+from pipeline.experiments import promotion, registry, store, tracking
+from pipeline.experiments.promotion import CannotJudge
+from pipeline.experiments.tracking import Training
 from pipeline.settings import load
-from pipeline.tracking import Training
 from pipeline.verbs.promoting import promote
 from tests.workspace import Workspace
 

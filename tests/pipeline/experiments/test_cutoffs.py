@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from models import metrics
-from pipeline import cutoffs
+from pipeline.experiments import cutoffs
 from tests.models.fitted import blend
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from models import bundle
-from pipeline import tracking
-from pipeline.cutoffs import Cutoff
-from pipeline.tracking import Data, NotTracked, Training
+from pipeline.experiments import tracking
+from pipeline.experiments.cutoffs import Cutoff
+from pipeline.experiments.tracking import Data, NotTracked, Training
 from tests.models.fitted import small_bundle
 
 SHA = "0123456789abcdef" * 4
@@ -167,5 +167,5 @@ def test_a_second_run_joins_the_same_experiment_without_the_network(
 
 
 def test_importing_the_module_does_not_import_mlflow():
-    code = "import sys, pipeline.tracking; sys.exit('mlflow' in sys.modules)"
+    code = "import sys, pipeline.experiments.tracking; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.store import at, quiet
+from pipeline.experiments.store import at, quiet
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel

@@ -1,0 +1,1 @@
+"""Runs: told to MLflow, searched, put side by side, promoted."""

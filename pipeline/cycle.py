@@ -21,9 +21,9 @@ from models.outcomes import branches
 from models.target import COLUMNS, Target
 from models.warning import EarlyWarning
 from pipeline import files, rivals
+from pipeline.accounts.dossier import dossier, earlier
+from pipeline.accounts.explanation import Asked, previous
 from pipeline.calendar import Calendar
-from pipeline.dossier import dossier, earlier
-from pipeline.explanation import Asked, previous
 from pipeline.identity import identity, of_frame
 from pipeline.morning import Morning, morning
 from pipeline.settings import Settings

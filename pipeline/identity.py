@@ -50,8 +50,8 @@ def inputs() -> dict[str, str]:
 
     A database is no file: what it held is in data/tables, which `data` stands for.
     """
-    from pipeline.inputs import SUFFIXES, raw_name
-    from pipeline.source import read_source
+    from pipeline.reading.inputs import SUFFIXES, raw_name
+    from pipeline.reading.source import read_source
 
     source = settings.load().source
     folder, given = Path(source.folder), Path(source.input)

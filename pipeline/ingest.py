@@ -17,8 +17,8 @@ from features.spans import supplied, until
 from features.stored import write_table
 from features.tables import SQL_TYPE, TABLES, BadInput, Finding, Table
 from pipeline.forgetting import Register, leave_out
-from pipeline.readings import MEANT, readable, reading
-from pipeline.source import read_source, run_source
+from pipeline.reading.readings import MEANT, readable, reading
+from pipeline.reading.source import read_source, run_source
 
 SOURCE = "source.json"
 SHARE = "40%"  # of the memory, for each of the two connections; the rest goes to disk

@@ -13,7 +13,7 @@ from features.tables import BadInput, Finding
 from pipeline.beginning.guide import text
 from pipeline.beginning.headers import read_exports
 from pipeline.beginning.proposal import Proposal, propose
-from pipeline.selects import parse
+from pipeline.reading.selects import parse
 
 
 def begin(name: str, given: str, only: list[str], sources: Path) -> Proposal:

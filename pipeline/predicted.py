@@ -19,21 +19,11 @@ from models.hindsight import COVERED
 from models.holdout_effect import Effect, effect
 from models.lead_time import LeadTimes
 from models.standing import SETTLED, Standing
-from pipeline import (
-    cases,
-    cycle,
-    duel,
-    files,
-    health_trial,
-    monitoring,
-    replay,
-    report,
-    rivals,
-    trade,
-)
+from pipeline import cycle, files, health_trial, replay, report, rivals
 from pipeline.calendar import Calendar
+from pipeline.hindsight import cases, duel, monitoring, trade
+from pipeline.hindsight.timeline import hindsight
 from pipeline.settings import Settings, load
-from pipeline.timeline import hindsight
 from serve import predicted, predictions
 from serve.predictions import records
 from serve.record import KEY, Record

@@ -11,9 +11,10 @@ summary     predictions (scored), renewals = renewed + expanded + contracted + c
             (predictions that no ledger held before the due date)
 verdicts    the model against each scorer: against, verdict, metric, difference, low, high, reason,
             and known (the scorer by whose rows the two meet, null if on all)
-forecast    coming, past, held, at_risk, common_error (pipeline.monitoring.forecast), and charted:
-            one row a month: cycle, and of its first whole forecast the ends and what happened
-trade       pipeline.trade.figures: renewal_rates, book_rates, nps, definitions_due,
+forecast    coming, past, held, at_risk, common_error (pipeline.hindsight.monitoring.forecast), and
+            charted: one row a month: cycle, and of its first whole forecast the ends and what
+            happened
+trade       pipeline.hindsight.trade.figures: renewal_rates, book_rates, nps, definitions_due,
             definitions_book, orders, involuntary, every, grace, definitions_period
 duel        as one of serve.report's held_out; sparse: scorer, counts, metrics and pairs on the rows
             that a sparse scorer knows; bands: churn in each scorer's own bands. null where nothing
@@ -25,7 +26,7 @@ misses      counts (models.misses); cases: kind, touched, scorers (who was wrong
 signals     points, probability, back: what counts as a move
 trial       about, bands, steps, figures, floors (models.health_trial); null where no morning is
             settled
-monitoring  performance, alarm, retrain, drift (pipeline.monitoring.monitoring)
+monitoring  performance, alarm, retrain, drift (pipeline.hindsight.monitoring.monitoring)
 holdout     text, accounts, churned, unsettled: what may be claimed of contacts
 files       name of a table -> rows, columns; it lies in the folder of the page's own name
 

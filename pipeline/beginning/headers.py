@@ -13,8 +13,8 @@ from features.tables import BadInput, Finding, Kind
 from pipeline.beginning.masking import shown
 from pipeline.beginning.names import words
 from pipeline.beginning.spellings import PLAIN, Spelling, quoted, spelling
-from pipeline.inputs import SUFFIXES, load, raw_name
-from pipeline.readings import readable
+from pipeline.reading.inputs import SUFFIXES, load, raw_name
+from pipeline.reading.readings import readable
 
 LOOKED_AT = 2_000
 

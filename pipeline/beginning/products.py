@@ -12,8 +12,8 @@ import duckdb
 from features.tables import TABLES
 from pipeline.beginning.headers import Export
 from pipeline.beginning.spellings import quoted
-from pipeline.selects import parse
-from pipeline.source import ODDITIES
+from pipeline.reading.selects import parse
+from pipeline.reading.source import ODDITIES
 
 SOURCES = Path(__file__).parents[2] / "sources"
 PRODUCTS = ("stripe", "salesforce", "zendesk")

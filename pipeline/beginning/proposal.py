@@ -17,7 +17,7 @@ from pipeline.beginning.links import ACCOUNTS, Link
 from pipeline.beginning.names import words
 from pipeline.beginning.products import Known, known
 from pipeline.beginning.written import derived_accounts, select
-from pipeline.selects import parse
+from pipeline.reading.selects import parse
 
 SMALLEST = 1.0  # of mapping.fitness
 

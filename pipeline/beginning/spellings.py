@@ -1,7 +1,7 @@
 """How exports spell days, times and numbers, and the SQL that makes them readable.
 
-The reader (`pipeline/readings.py`) takes ISO days and plain numbers only, and guesses nothing. Here
-is what else is met, as the SELECT has to say it.
+The reader (`pipeline/reading/readings.py`) takes ISO days and plain numbers only, and guesses
+nothing. Here is what else is met, as the SELECT has to say it.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ from sqlglot.optimizer.qualify import qualify
 
 from features.stored import relation
 from features.tables import TABLES, BadInput
-from pipeline.inputs import load
-from pipeline.selects import Select
-from pipeline.source import Source, run_source
+from pipeline.reading.inputs import load
+from pipeline.reading.selects import Select
+from pipeline.reading.source import Source, run_source
 
 MAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 LEAST = {"name": 5, "user_id": 6}  # characters; shorter ones mean other things, too

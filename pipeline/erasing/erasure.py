@@ -19,8 +19,8 @@ from pipeline.erasing.belongings import Belongings, belongings, words_of
 from pipeline.erasing.findings import Find, left_to_you, on_disk
 from pipeline.erasing.traces import Sought
 from pipeline.forgetting import Register
+from pipeline.reading.source import read_source
 from pipeline.settings import Settings
-from pipeline.source import read_source
 
 NOTHING = Belongings({}, {}, (), False)
 

@@ -19,7 +19,7 @@ from pipeline.erasing.belongings import Belongings
 from pipeline.erasing.rewriting import SUFFIXES, rewrite
 from pipeline.erasing.traces import Sought, holding, holds
 from pipeline.erasing.versions import DVC, Stores, in_git
-from pipeline.inputs import raw_name
+from pipeline.reading.inputs import raw_name
 from pipeline.settings import Settings
 from serve.predictions import MANIFEST
 

@@ -105,7 +105,7 @@ def explain(
     """Say why one account's probability is what it is, and what changed since last month."""
     from pipeline import cycle, files
     from pipeline import terminal as shown
-    from pipeline.explanation import Asked, explanation, previous
+    from pipeline.accounts.explanation import Asked, explanation, previous
     from pipeline.settings import load
     from serve.freshness import Refused
 

@@ -27,8 +27,8 @@ from pipeline.erasing.rewriting import rewrite
 from pipeline.erasing.traces import Sought, holds
 from pipeline.forgetting import BadRegister, Register
 from pipeline.ingest import ingest
+from pipeline.reading.source import read_source
 from pipeline.settings import load
-from pipeline.source import read_source
 from tests.pipeline.exports import DATA_FROM, Company
 from tests.workspace import prepare
 

@@ -8,8 +8,9 @@ import re
 import pandas as pd
 import pytest
 
-from pipeline import cases, compare, files, predicted, replay
+from pipeline import compare, files, predicted, replay
 from pipeline.calendar import Calendar
+from pipeline.hindsight import cases
 from pipeline.settings import load
 from serve import predicted as drawn
 from serve.record import Record

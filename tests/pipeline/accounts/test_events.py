@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from pipeline.events import events
+from pipeline.accounts.events import events
 from tests.worlds import table
 
 AS_OF = date(2025, 7, 1)

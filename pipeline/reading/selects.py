@@ -1,7 +1,7 @@
 """Which SQL a source may hold: one SELECT over `raw_` tables, the same answer every time.
 
 Whoever writes a source is trusted with the data, not with the machine. What is refused here never
-runs; what runs is locked down as well (`pipeline/source.py`).
+runs; what runs is locked down as well (`pipeline/reading/source.py`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def parse(sql: str) -> Select:
     ['raw_a', 'raw_b']
     >>> parse("DELETE FROM raw_a")
     Traceback (most recent call last):
-    pipeline.selects.Refused: it is DELETE, not SELECT; write exactly one SELECT
+    pipeline.reading.selects.Refused: it is DELETE, not SELECT; write exactly one SELECT
     """
     statements = [tree for tree in _trees(sql) if tree is not None]
     if len(statements) != 1:

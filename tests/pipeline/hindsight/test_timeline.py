@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from models.signals import SignalSettings
+from pipeline.hindsight.timeline import happened, hindsight, touchpoints
 from pipeline.settings import Settings, load
-from pipeline.timeline import happened, hindsight, touchpoints
 from serve.record import Record
 from tests.models.records import BY, WAIT, outcomes, predictions
 from tests.worlds import table

@@ -18,9 +18,10 @@ from features.feature import dictionary
 from features.publication import read_frame
 from models import bundle
 from models.health import HealthScore
-from pipeline import files, history
-from pipeline.events import events
-from pipeline.explanations import Asked, explanations
+from pipeline import files
+from pipeline.accounts import history
+from pipeline.accounts.events import events
+from pipeline.accounts.explanations import Asked, explanations
 from pipeline.morning import Morning
 from pipeline.settings import Settings
 from serve.batch import Cycle

@@ -9,8 +9,9 @@ import pytest
 
 from models.monitor import MonitorSettings
 from models.portfolio import ForecastSettings
-from pipeline import files, monitoring, replay
+from pipeline import files, replay
 from pipeline.calendar import Calendar
+from pipeline.hindsight import monitoring
 from pipeline.settings import load
 from serve import predictions
 from serve.predictions import Published

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from features.tables import SQL_TYPE, Column
-from pipeline.readings import readable, reading
+from pipeline.reading.readings import readable, reading
 
 
 def _read(kind, value, sql_type="VARCHAR"):

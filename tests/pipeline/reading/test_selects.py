@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.selects import Refused, parse
+from pipeline.reading.selects import Refused, parse
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.signals import SCORE, WHOLE
 from models.standing import RENEWAL
-from pipeline.timeline import Hindsight
+from pipeline.hindsight.timeline import Hindsight
 from serve.predictions import records
 
 LISTED = 8  # of a kind, with and without contact

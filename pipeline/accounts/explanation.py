@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from models.target import Target
-from pipeline.explanations import CAUTION, Asked, explanations, refusal
+from pipeline.accounts.explanations import CAUTION, Asked, explanations, refusal
 from pipeline.settings import Settings
 from serve.freshness import Refused
 
@@ -34,7 +34,7 @@ def explanation(
     then: Asked | None,
     why_not: str | None = None,
 ) -> dict[str, Any]:
-    """What pipeline.explanations says of one account; raises NotAsked where that is nothing."""
+    """What `explanations` says of one account; raises NotAsked where that is nothing."""
     if (why := refusal(target, now, account)) is not None:
         raise NotAsked(why)
     return explanations(settings, target, now, then, why_not, [account])[account]

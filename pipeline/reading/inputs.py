@@ -19,7 +19,7 @@ import pyarrow.dataset
 import sqlalchemy
 
 from features.tables import Finding
-from pipeline.selects import RAW, sentence
+from pipeline.reading.selects import RAW, sentence
 
 CHUNK = 50_000
 BLOCK = 1 << 24

@@ -6,8 +6,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from pipeline.selects import Select
-from pipeline.source import Oddity, Source, read_source, run_source
+from pipeline.reading.selects import Select
+from pipeline.reading.source import Oddity, Source, read_source, run_source
 from tests.pipeline.exports import Company
 
 
@@ -45,7 +45,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_malicious_select_is_refused_by_the_engine(company, tmp_path, monkeypatch, attack):
-    monkeypatch.setattr("pipeline.source.stolen", pd.DataFrame({"a": [1]}), raising=False)
+    monkeypatch.setattr("pipeline.reading.source.stolen", pd.DataFrame({"a": [1]}), raising=False)
     sql = ATTACKS[attack].format(given=company.given)
     _, (fault,) = _run(company, tmp_path, nps=sql)
     assert fault.table == "nps.sql"

@@ -2,7 +2,7 @@
 
 `accounts.sql` holds the one SELECT that makes the table `accounts`, and so on; files in `oddities`
 each measure one thing that is odd in the export itself. While they run the engine can neither
-read nor write anything but the input already loaded (`pipeline/inputs.py`).
+read nor write anything but the input already loaded (`pipeline/reading/inputs.py`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 
 from features.tables import TABLES, Finding
-from pipeline.inputs import load
-from pipeline.selects import Refused, Select, parse, sentence
+from pipeline.reading.inputs import load
+from pipeline.reading.selects import Refused, Select, parse, sentence
 
 ODDITIES = "oddities"
 

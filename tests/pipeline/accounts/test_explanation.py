@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from models.blend import Member
 from pipeline import cli, cycle, files, terminal
+from pipeline.accounts.explanation import Asked, NotAsked, explanation
 from pipeline.calendar import Calendar
-from pipeline.explanation import Asked, NotAsked, explanation
 from pipeline.morning import morning
 from pipeline.settings import load
 from serve import predictions
@@ -196,7 +196,7 @@ def test_without_a_model_of_last_month_the_comparison_is_left_out_with_the_reaso
     asked, run, monkeypatch
 ):
     account = both(asked, "churn")[0]
-    monkeypatch.setattr("pipeline.explanation.previous", lambda _: date(2024, 2, 1))
+    monkeypatch.setattr("pipeline.accounts.explanation.previous", lambda _: date(2024, 2, 1))
     code, out, err = run(account, "--as-of", str(NOW))
     assert code == 0, err
     assert "Not compared with an earlier morning: no model was learnt before 2024-02-01" in out

@@ -13,10 +13,11 @@ import pytest
 from features.publication import read_frame
 from models.health import HealthScore
 from models.peers import usual
-from pipeline import cycle, files, history, rivals
+from pipeline import cycle, files, rivals
+from pipeline.accounts import history
+from pipeline.accounts.dossier import dossier, earlier, told
+from pipeline.accounts.explanations import Asked, explanations
 from pipeline.calendar import Calendar
-from pipeline.dossier import dossier, earlier, told
-from pipeline.explanations import Asked, explanations
 from pipeline.morning import morning
 from pipeline.settings import load
 from serve.dossier import TABLES, Contents, Dossier, DossierSettings

@@ -10,8 +10,9 @@ import pytest
 
 from features.publication import read_frame
 from models.rates import WORST_FIRST
-from pipeline import files, trade
+from pipeline import files
 from pipeline.calendar import Calendar
+from pipeline.hindsight import trade
 from pipeline.settings import load
 
 

@@ -1,0 +1,1 @@
+"""What is told of single accounts: their past, their events, the reasons of their scores."""

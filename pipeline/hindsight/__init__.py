@@ -1,0 +1,1 @@
+"""Predicted against actual, from the files: the duel, the trade's numbers, misses, the monitor."""

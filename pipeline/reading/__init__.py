@@ -1,0 +1,1 @@
+"""Reading what a company exports: SELECTs over raw files, locked down."""

@@ -19,7 +19,7 @@ import yaml
 
 from serve.__main__ import BadEnvironment, Place, main
 from serve.app import STOP_AFTER
-from tests.pipeline.test_dossier import Made
+from tests.pipeline.accounts.test_dossier import Made
 from tests.workspace import ROOT
 
 DEPLOY = ROOT / "deploy"

@@ -93,16 +93,17 @@ def company(kind: str, seed: int, accounts: int) -> dict[str, Any]:
         "gain": said["oof_gain"],
         "error": said["oof_gain_error"],
         "declared": said["declared_signs"],
-        "later": said.get("later_gain"),
+        "holds": settings.learning.rungs.holds(
+            said.get("later_gain", 0.0), said.get("later_gain_error", 0.0)
+        ),
         "true": losses[0] - losses[1],
     }
 
 
 def line(rows: pd.DataFrame, rungs: RungSettings) -> str:
     """A kind and size as a row of Markdown."""
-    later = rows["later"].isna() | (rows["later"] > 0)
-    alone = later & (rows["gain"] > rungs.least_gain_errors * rows["error"])
-    both = later & np.array(
+    alone = rows["holds"] & (rows["gain"] > rungs.least_gain_errors * rows["error"])
+    both = rows["holds"] & np.array(
         [rungs.tells(*one) for one in rows[["gain", "error", "declared"]].to_numpy()]
     )
     errors = rows["gain"] / rows["error"]

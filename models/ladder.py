@@ -159,11 +159,11 @@ def train(
     }
     if not settings.rungs.tells(gain, error, declared):
         return _abstain(rows, name, settings, _too_little(gain, error, declared), found, oof)
-    if kind != FORWARD:
-        found["later_gain"] = later = _later(rows, choice, trees, settings, gap_days, seed)
-        if later is not None and later <= 0 and settings.rungs.may_abstain:
-            why = f"what other accounts teach does not hold on later mornings: {later:.4f}"
-            return _abstain(rows, name, settings, why, found, oof)
+    if kind != FORWARD and (later := _later(rows, choice, trees, settings, gap_days, seed)):
+        found["later_gain"], found["later_gain_error"] = later
+        if not settings.rungs.holds(*later):
+            why = "what other accounts teach fails on later mornings: {:.4f} ± {:.4f}"
+            return _abstain(rows, name, settings, why.format(*later), found, oof)
     served, resampled = _fit_all(rows, choice, trees or settings.gradient, settings, seed)
     why = f"{positives:.0f} positives; {settings.rungs.next_rung(rung)}"
     return Model(
@@ -196,11 +196,12 @@ def _later(
     settings: LearnSettings,
     gap_days: int,
     seed: int,
-) -> float | None:
-    """The gain in log-loss over the base rate, walking forward, of what was chosen by account.
+) -> tuple[float, float] | None:
+    """The gain in log-loss over the base rate, walking forward, of what was chosen by account, and
+    its standard error.
 
     None where the history is too short to walk. With few outcomes this says little by itself; but
-    what loses on later mornings has learnt something of its time.
+    what clearly loses on later mornings has learnt something of its time.
     """
     parts = walk_forward(rows.index, rows.positives, settings.folds, gap_days)
     if not parts:
@@ -212,13 +213,12 @@ def _later(
     outcome, weight = rows.outcome[tested], rows.weight[tested]
     logit = outoffold.applied(pooled, choice, trees, settings.linear)
     groups = account_groups(rows.index[tested], settings.folds.account_groups, seed)
-    losses = [
-        metrics.log_loss(
-            calibration.cross_fitted(map_, logit, outcome, weight, groups), outcome, weight
-        )
-        for map_ in (BASE_RATE, "intercept")
-    ]
-    return float(losses[0] - losses[1])
+    told, base = (
+        calibration.cross_fitted(map_, logit, outcome, weight, groups)
+        for map_ in ("intercept", BASE_RATE)
+    )
+    judged = {"outcome": outcome, "weight": weight, "probability": told}
+    return outoffold.gain(pd.DataFrame(judged, index=rows.index[tested]), base)
 
 
 def _fit_all(

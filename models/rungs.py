@@ -28,11 +28,6 @@ class RungSettings(BaseModel):
             return LINEAR
         return BLEND if positives < self.search_from else SEARCH
 
-    @property
-    def may_abstain(self) -> bool:
-        """Whether a loss against the base rate is a reason to give everyone the base rate."""
-        return self.least_gain_errors >= 0
-
     def tells(self, gain: float, error: float, declared: float | None) -> bool:
         """Whether more is known of the outcome than its rate: `gain` in log-loss over the base
         rate, with its standard `error`, and by how many standard errors the declared signs alone
@@ -41,6 +36,11 @@ class RungSettings(BaseModel):
         if declared is None:
             return not gain <= self.least_gain_errors * error
         return not gain + max(declared, 0.0) * error <= self.least_evidence * error
+
+    def holds(self, gain: float, error: float) -> bool:
+        """Whether what other accounts teach holds on later mornings: it does not lose there by more
+        than its standard error. Of a ladder that is told to learn whatever it loses, always."""
+        return self.least_gain_errors < 0 or gain + error >= 0
 
     def next_rung(self, rung: str) -> str:
         """From how many positives the next rung is tried, in words."""

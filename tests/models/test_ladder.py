@@ -86,6 +86,20 @@ def test_signs_that_agree_with_few_outcomes_keep_what_the_folds_alone_would_not(
     assert unbound.rung == BASE_RATE and unbound.report["declared_signs"] is None
 
 
+def test_what_other_accounts_teach_of_their_time_and_later_mornings_refute_is_not_kept():
+    rates = np.array([0.25, 0.25, 0.25, 0.02, 0.02, 0.25, 0.02, 0.02])  # of eight months
+    labels = panel(60).labels
+    month = labels.index.get_level_values("as_of").month.to_numpy()
+    labels = labels.assign(outcome=np.random.default_rng(2).random(len(month)) < rates[month - 1])
+    features = pd.DataFrame({"month": month.astype(float)}, index=labels.index)
+    by_account = with_settings(folds=SETTINGS.folds.model_dump() | {"forward_from": 10_000})
+    told = {"target": Churn(monotone=False), "families": {"time": ["month"]}}
+    model = learn(features, labels, settings=by_account, **told)
+    assert model.report["oof_gain"] > 2 * model.report["oof_gain_error"]
+    assert model.report["later_gain"] < -model.report["later_gain_error"]
+    assert model.rung == BASE_RATE and "later mornings" in model.report["why"]
+
+
 def test_out_of_fold_log_loss_beats_the_base_rate_and_is_reported_by_fold():
     report, oof = blend().report, blend().oof
     assert report["oof_log_loss"] < report["oof_log_loss_base_rate"] - 0.02

@@ -33,6 +33,13 @@ def test_a_ladder_told_never_to_abstain_never_does(declared, error):
     assert RUNGS.model_copy(update=never).tells(-1.0, error, declared)
 
 
+def test_a_loss_on_later_mornings_within_its_error_is_no_refutation():
+    assert RUNGS.holds(0.01, 0.005) and RUNGS.holds(-0.004, 0.005)
+    assert not RUNGS.holds(-0.006, 0.005)
+    never = RUNGS.model_copy(update={"least_gain_errors": -math.inf})
+    assert never.holds(-0.006, 0.005)
+
+
 def test_nothing_gained_and_nothing_declared_is_nothing_known():
     assert not RUNGS.tells(0.0, 0.0, None)
     assert not RUNGS.tells(0.0, 0.0, 4.0)

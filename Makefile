@@ -32,8 +32,8 @@ bench: .venv/dev ## wall time of the whole pipeline and of its no-op (see benchm
 bench-features: .venv/dev ## the feature engine against a scan, a naive join and pandas (SIZES="1e6 1e7 1e8", ARGS=--sparse)
 	$(BIN)/python -m benchmarks.features --events $(SIZES) --pandas $(ARGS)
 
-bench-models: .venv/dev ## what each part of the models' recipe is worth, on development seeds
-	$(BIN)/python -m benchmarks.models $(ARGS)
+bench-models: .venv/dev ## what each part of the models' recipe is worth, on development seeds (ARGS=--first=4 for all)
+	$(BIN)/python -m benchmarks.models $(or $(ARGS),--first 1)
 
 exam: .venv/dev ## the models on companies nothing was tuned on: hours, resumable (ARGS="--minutes 60", see benchmarks/README.md)
 	$(BIN)/python -m benchmarks.population thresholds

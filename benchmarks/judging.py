@@ -74,6 +74,16 @@ class Unsure:
 
     model: Model
 
+    @property
+    def abstains(self) -> bool:
+        """As the model has it."""
+        return self.model.abstains
+
+    @property
+    def base_rate(self) -> float:
+        """As the model has it."""
+        return self.model.base_rate
+
     def predict(self, features: pd.DataFrame) -> pd.Series:
         """The probability, as the model has it."""
         return self.model.predict(features)

@@ -103,5 +103,9 @@ def plain(
         calibration=calibration.Calibration("intercept", (0.0,), nothing),
         resampled=(),
         widen=1.0,
-        report={"rung": PLAIN, "rows": len(rows.outcome)},
+        report={
+            "rung": PLAIN,
+            "rows": len(rows.outcome),
+            "base_rate": float(np.average(rows.outcome, weights=rows.weight)),
+        },
     )

@@ -13,6 +13,7 @@ from models import gradient
 from models.calibration import Calibration
 from models.encoding import Encoding
 from models.linear import Linear
+from models.rungs import BASE_RATE
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -77,6 +78,16 @@ class Model:
     report: Mapping[str, Any]
     unlearnt: float = 0.0
     oof: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
+
+    @property
+    def abstains(self) -> bool:
+        """Whether it says the same of everyone."""
+        return self.rung == BASE_RATE
+
+    @property
+    def base_rate(self) -> float:
+        """The weighted share of outcomes among the rows it was learnt from."""
+        return float(self.report["base_rate"])
 
     def predict(self, features: pd.DataFrame) -> pd.Series:
         """The probability of the outcome; an empty frame gives an empty series."""

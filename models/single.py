@@ -71,6 +71,7 @@ class Single:
     def __init__(self, model: Model) -> None:
         self._calibration, self._widen = model.calibration, model.widen
         self._unlearnt = model.unlearnt
+        self.abstains, self.base_rate = model.abstains, model.base_rate
         linear = model.served.linear
         self._ruler = None if linear is None else Ruler(linear.scale, len(model.encoding.columns))
         self._served = Fits((model.served,), model.trees, self._ruler)
@@ -188,23 +189,35 @@ class Fast:
         ends = ENDS if intervals else ENDS[:1]
         turned = {"probability": "probability", "low": "high", "high": "low"}
         left: dict[str | None, dict[str, np.ndarray]] = {None: {end: np.ones(rows) for end in ends}}
+        usual: dict[str | None, np.ndarray] = {None: np.ones(rows)}
         found: dict[str, dict[str, np.ndarray]] = {}
         for target in self._ordered:
-            name, before = target.name, left[target.given]
-            matrix, who = matrices[self._reader[name]], asked[name]
+            name, before, mean = target.name, left[target.given], usual[target.given]
+            model, matrix, who = self._models[name], matrices[self._reader[name]], asked[name]
             if who.all():
-                alone = self._models[name].alone(matrix, intervals)
+                alone = model.alone(matrix, intervals)
                 taken = alone
             else:
                 alone = {end: np.full(rows, nan) for end in ends}
                 taken = {end: np.zeros(rows) for end in ends}
                 if who.any():
-                    some = self._models[name].alone(matrix[who], intervals)
+                    some = model.alone(matrix[who], intervals)
                     for end in ends:
                         alone[end][who] = taken[end][who] = some[end]
-            found[name] = {end: alone[end] * before[end] for end in ends}
-            if name in self._given:
+            if model.abstains:
+                found[name] = {end: np.minimum(alone[end] * mean, before[end]) for end in ends}
+            else:
+                found[name] = {end: alone[end] * before[end] for end in ends}
+            if name not in self._given:
+                continue
+            if model.abstains:
+                taken = {end: np.where(who, found[name][end], 0.0) for end in ends}
+                left[name] = {
+                    end: np.maximum(before[end] - taken[turned[end]], 0.0) for end in ends
+                }
+            else:
                 left[name] = {end: before[end] * (1 - taken[turned[end]]) for end in ends}
+            usual[name] = np.where(who, mean * (1 - model.base_rate), mean)
         return {
             f"{target.name}_{end}": found[target.name][end]
             for target in self.targets

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from models.comparison import Comparison
 from models.explain import OTHER
+from models.rungs import BASE_RATE
 from serve.pages import money, percent, short_money
 from serve.predictions import records
 from serve.report import LABELS, METRICS
@@ -252,9 +253,10 @@ def explanation(found: Mapping[str, Any]) -> None:
     if found["escape"] < 1:
         first = {name: p for name, p in found["given"].items() if p is not None}
         others = ", ".join(f"{name} {percent(p)}" for name, p in first.items())
+        usual = "usual " if found["rung"] == BASE_RATE else ""
         out.print(
             f"{percent(found['conditional'])} if nothing else happens first ({others}), times the "
-            f"{percent(found['escape'])} chance of that."
+            f"{usual}{percent(found['escape'])} chance of that."
         )
     if not any(of["logit"] for of in found["dimensions"]):
         out.print(f"The model tells no account from another: {escape(found['why'])}.")

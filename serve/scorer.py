@@ -1,7 +1,8 @@
 """Features in, probabilities out: the function behind batch, comparison and service.
 
 It is pure, and knows no target, model or rule by name: a target that is learnt among those who
-escape others (`given`, a chain) is multiplied by the chance of escaping them all.
+escape others (`given`, a chain) is multiplied by the chance of escaping them all; by the usual
+chance of it, the same for everyone, where its model abstains.
 """
 
 from __future__ import annotations
@@ -15,11 +16,21 @@ from models.chain import chain
 from models.target import Target
 
 INDEX = ["account_id", "as_of"]
+ENDS = ["probability", "low", "high"]
 LEARNT = "model"
 
 
 class Model(Protocol):
-    """A fitted model of one target: probabilities on the features' own index."""
+    """A fitted model of one target: probabilities on the features' own index.
+
+    `abstains`: it says the same of everyone. `base_rate`: the share of outcomes it was learnt from.
+    """
+
+    @property
+    def abstains(self) -> bool: ...
+
+    @property
+    def base_rate(self) -> float: ...
 
     def predict(self, features: pd.DataFrame) -> pd.Series: ...
 
@@ -53,27 +64,34 @@ def probabilities(
 
     `features` is indexed by (account_id, as_of); `observations` says on the same index who is
     eligible for what. Each target of a chain takes its share of what those before it left over:
-    P = left · P(outcome | none before), and left · (1 − P(outcome | none before)) goes on. Low ends
-    meet high ends there, so that low ≤ probability ≤ high all along. An observation that a target
-    does not ask about cannot meet its outcome yet: there it takes nothing.
+    P = left · P(outcome | none before), and left − P goes on. Low ends meet high ends there, so
+    that low ≤ probability ≤ high all along. An observation that a target does not ask about cannot
+    meet its outcome yet: there it takes nothing.
+
+    A model that abstains ranks nobody, neither by what it has learnt nor by what is left: it takes
+    what it would if all before it abstained too, usual · base rate, and at most what is left.
     """
     known = observations.set_index(INDEX)
     found: dict[str, pd.DataFrame] = {}
-    left: dict[str | None, pd.DataFrame] = {
-        None: pd.DataFrame(1.0, features.index, ["probability", "low", "high"])
-    }
+    left: dict[str | None, pd.DataFrame] = {None: pd.DataFrame(1.0, features.index, ENDS)}
+    usual: dict[str | None, pd.Series] = {None: pd.Series(1.0, features.index)}
     for target in _in_order(targets, models):
         eligible = known.index[target.is_eligible(known)]
         asked = features.loc[features.index.isin(eligible)]
-        alone = _alone(models[target.name], asked)
-        before = left[target.given]
-        found[target.name] = alone * before.reindex(alone.index)
-        escape = 1 - alone.reindex(features.index).fillna(0.0)
-        turned = escape.rename(columns={"low": "high", "high": "low"})
-        left[target.name] = before * turned[before.columns]
+        model, before = models[target.name], left[target.given]
+        alone = _alone(model, asked)
+        there, mean = before.reindex(alone.index), usual[target.given]
+        if model.abstains:
+            taken = alone.mul(mean.reindex(alone.index), axis=0)
+            found[target.name] = taken.where(taken < there, there)
+            after = before - _turned(found[target.name].reindex(features.index).fillna(0.0))
+            left[target.name] = after.clip(lower=0.0)
+        else:
+            found[target.name] = alone * there
+            left[target.name] = before * (1 - _turned(alone.reindex(features.index).fillna(0.0)))
+        usual[target.name] = mean.where(~mean.index.isin(alone.index), mean * (1 - model.base_rate))
     frames = [found[target.name].assign(target=target.name).reset_index() for target in targets]
-    columns = [*INDEX, "target", "probability", "low", "high"]
-    return pd.concat(frames, ignore_index=True)[columns]
+    return pd.concat(frames, ignore_index=True)[[*INDEX, "target", *ENDS]]
 
 
 def score(
@@ -111,9 +129,14 @@ def score(
     )
 
 
+def _turned(ends: pd.DataFrame) -> pd.DataFrame:
+    """Low as high and high as low: the more is taken, the less is left."""
+    return ends.rename(columns={"low": "high", "high": "low"})[ENDS]
+
+
 def _alone(model: Model, asked: pd.DataFrame) -> pd.DataFrame:
     if asked.empty:
-        return pd.DataFrame(index=asked.index, columns=["probability", "low", "high"], dtype=float)
+        return pd.DataFrame(index=asked.index, columns=ENDS, dtype=float)
     return pd.DataFrame({"probability": model.predict(asked)}).join(
         model.interval(asked)[["low", "high"]]
     )

@@ -18,7 +18,7 @@ from models.health import HealthScore
 from models.target import Target
 from pipeline.morning import Morning
 from pipeline.settings import Settings
-from serve.scorer import probabilities
+from serve.scorer import ENDS, probabilities
 
 CAUTION = "Contributions say what goes with the score, not what causes it or what would change it."
 
@@ -34,12 +34,29 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Usual:
+    """The base rate for everyone, in a model's place."""
+
+    base_rate: float
+    abstains: bool = True
+
+    def predict(self, features: pd.DataFrame) -> pd.Series:
+        """The base rate."""
+        return pd.Series(self.base_rate, features.index)
+
+    def interval(self, features: pd.DataFrame) -> pd.DataFrame:
+        """No interval: nobody asks for it."""
+        return pd.DataFrame(self.base_rate, features.index, ["low", "high"])
+
+
+@dataclass(frozen=True)
 class Scored:
     """Some accounts on one morning, in one order.
 
     `said`: probability, low, high; `conditional`, the model's own probability given that nothing
     happens before; `escape`, the chance of that. `given`: the chance of what may happen first,
-    missing where it is not asked about, as when nothing falls due.
+    missing where it is not asked about, as when nothing falls due. Both are the usual ones where
+    the model abstains.
     """
 
     features: pd.DataFrame
@@ -91,7 +108,8 @@ def explanations(
     Values are plain, as JSON holds them. `then` is the earlier morning; `why_not` says why there is
     none. Probabilities and `points` are shares of 1; `logit` is before calibration. `average` + the
     points of the dimensions = `conditional`, and that times `escape`, the chance of meeting none of
-    `given`, = `probability`. Who was not asked about then is not compared, and it is said why.
+    `given`, = `probability`; where the model abstains both are the usual ones. Who was not asked
+    about then is not compared, and it is said why.
     """
     here = _scored(settings, target, now, accounts)
     if here.features.empty:
@@ -222,15 +240,20 @@ def _scored(settings: Settings, target: Target, asked: Asked, accounts: Collecti
     features = features[features.index.get_level_values(0).isin(rows["account_id"])]
     there = features.index.get_level_values(0)
     model = asked.models[target.name]
-    of = probabilities(features, rows, asked.models, list(settings.targets.values()))
+    targets = list(settings.targets.values())
+    of = probabilities(features, rows, asked.models, targets)
     said = of[of["target"].eq(target.name)].set_index("account_id").reindex(there)
+    if model.abstains:
+        usual = {name: Usual(one.base_rate) for name, one in asked.models.items()}
+        of = probabilities(features, rows, usual, targets)
     final = of.pivot(index="account_id", columns="target", values="probability")
     before = [ancestor.name for ancestor in chain(target, settings.targets)[:-1]]
     given = final.reindex(index=there, columns=before)
-    said = said[["probability", "low", "high"]].assign(
-        conditional=model.predict(features).to_numpy(),
-        escape=1.0 - given.sum(axis=1).to_numpy(dtype=float),
-    )
+    escape = 1.0 - given.sum(axis=1).to_numpy(dtype=float)
+    conditional = model.predict(features).to_numpy()
+    if model.abstains:
+        escape = said["probability"].to_numpy() / conditional  # less where little is left
+    said = said[ENDS].assign(conditional=conditional, escape=escape)
     return Scored(features, model, said, given)
 
 

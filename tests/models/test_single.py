@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from models.blend import Member
+from models.calibration import Calibration
 from models.encoding import MissingColumns, UnusableColumn
 from models.plain import UnevenColumns
+from models.rungs import BASE_RATE
 from models.single import BLOCK, Fast, is_asked
 from models.woven import NotWoven
 from serve.scorer import probabilities
@@ -57,6 +59,33 @@ def test_a_table_has_the_bits_of_the_batch():
     assert all(0 < np.isnan(values).sum() < len(values) for values in expected.values())
     found = fast().table(columns(frame), decided=decided(frame), intervals=True)
     assert_same(found, expected)
+
+
+@pytest.mark.parametrize("level", [-2.0, 4.0])
+def test_a_model_that_abstains_amid_a_chain_has_the_bits_of_the_batch(level):
+    rest = UPSELL.model_copy(update={"name": "rest", "given": "upsell", "outcome": "contracted"})
+    targets, known = [CHURN, UPSELL, rest], models()
+    silent = replace(
+        known["upsell"],
+        rung=BASE_RATE,
+        served=Member((), None),
+        trees=0.0,
+        resampled=(),
+        calibration=Calibration("base rate", (level,), ((0.04,),)),
+    )
+    churn = replace(known["churn"], report={"base_rate": 0.01})
+    known = {"churn": churn, "upsell": silent, "rest": known["upsell"]}
+    frame = features()
+    batch = probabilities(frame, observations(frame), known, targets)
+    wide = batch.set_index(["target", "account_id", "as_of"]).sort_index()
+    found = Fast(known, targets).table(columns(frame), decided=decided(frame), intervals=True)
+    for target in targets:
+        for end in ENDS:
+            expected = wide.loc[target.name, end].reindex(frame.index).to_numpy()
+            np.testing.assert_array_equal(found[f"{target.name}_{end}"], expected)
+    said = found["upsell_probability"]
+    levels = len(np.unique(said[np.isfinite(said)]))
+    assert levels == 2 if level < 0 else levels > 2  # due or not; at most what is left
 
 
 def test_one_row_alone_has_the_bits_it_has_among_others():

@@ -86,6 +86,8 @@ class Reads:
     """A model whose probability is a column, give or take a tenth of it."""
 
     column: str
+    base_rate: float = 0.25
+    abstains: bool = False
 
     def predict(self, features: pd.DataFrame) -> pd.Series:
         if features[self.column].isna().any():

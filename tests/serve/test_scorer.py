@@ -70,6 +70,42 @@ def test_intervals_stay_in_order_all_along_a_chain():
     assert (found["probability"] <= found["high"]).all()
 
 
+def abstaining(*targets, rate=0.2, leaves=0.1):
+    """The tree where upsell abstains at 0.20 and downsell, like churn, does not."""
+    features_ = features().assign(level=rate)
+    models = {
+        **TREE.models,
+        "churn": Reads("risk", base_rate=leaves),
+        "upsell": Reads("level", base_rate=rate, abstains=True),
+    }
+    found = probabilities(features_, observations(), models, targets)
+    return found.set_index(["target", "account_id"])
+
+
+def test_a_model_that_abstains_ranks_nobody_by_what_is_left():
+    found = abstaining(CHURN, UPSELL)["probability"]["upsell"]
+    due = found.drop("hill")  # nothing is due for hill: it can only expand
+    assert found["hill"] == pytest.approx(0.2)
+    assert due.nunique() == 1 and due.iloc[0] == pytest.approx((1 - 0.1) * 0.2)
+
+
+def test_after_a_model_that_abstains_there_is_so_much_less_left():
+    found = abstaining(CHURN, UPSELL, DOWNSELL).loc[("downsell", "acme")]
+    taken = 0.9 * 0.2
+    assert found["probability"] == pytest.approx((1 - 0.40 - taken) * 0.50)
+    assert found["low"] == pytest.approx((1 - 0.44 - 1.1 * taken) * 0.45)
+    assert found["high"] == pytest.approx((1 - 0.36 - 0.9 * taken) * 0.55)
+
+
+def test_a_model_that_abstains_takes_no_more_than_is_left():
+    found = abstaining(CHURN, UPSELL, DOWNSELL, rate=0.8)
+    assert found.loc[("upsell", "acme"), "probability"] == pytest.approx(1 - 0.40)
+    assert found.loc[("upsell", "bolt"), "probability"] == pytest.approx(0.9 * 0.8)
+    assert found.loc[("downsell", "acme"), ["low", "probability"]].eq(0).all()
+    assert (found["low"] <= found["probability"]).all()
+    assert (found["probability"] <= found["high"]).all()
+
+
 def test_the_order_in_which_targets_are_named_does_not_matter():
     pd.testing.assert_frame_equal(
         scored((UPSELL, CHURN)).sort_index(), scored((CHURN, UPSELL)).sort_index()

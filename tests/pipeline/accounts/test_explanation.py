@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from models.blend import Member
+from models.calibration import Calibration
+from models.rungs import BASE_RATE
 from pipeline import cli, cycle, files, terminal
 from pipeline.accounts.explanation import Asked, NotAsked, explanation
 from pipeline.calendar import Calendar
@@ -78,6 +80,35 @@ def test_where_nothing_falls_due_nothing_can_happen_first(asked, capsys):
     assert found["probability"] == pytest.approx(found["conditional"], abs=1e-12)
     terminal.explanation(found)
     assert "happens first" not in capsys.readouterr().out
+
+
+def test_of_a_model_that_abstains_the_chances_are_the_usual_ones(asked, capsys):
+    settings, found, _ = asked
+    models = found[NOW].models
+    silent = dataclasses.replace(
+        models["upsell"],
+        rung=BASE_RATE,
+        served=Member((), None),
+        trees=0.0,
+        resampled=(),
+        calibration=Calibration("base rate", (-2.0,), ((0.04,),)),
+    )
+    now = dataclasses.replace(found[NOW], models={**models, "upsell": silent})
+    said = [
+        explanation(settings, account, settings.targets["upsell"], now, found[THEN])
+        for account in both(asked, "churn")
+    ]
+    assert len(said) > 1
+    for one in said:
+        assert one["given"] == {"churn": pytest.approx(models["churn"].base_rate)}
+        assert one["escape"] == pytest.approx(1 - models["churn"].base_rate)
+        assert one["conditional"] * one["escape"] == pytest.approx(one["probability"], abs=1e-12)
+        changed = one["changed"]
+        parts = sum(of["points"] for of in changed["dimensions"]) + changed["model"]["points"]
+        assert parts + changed["escape"] == pytest.approx(changed["points"], abs=1e-12)
+    assert len({one["probability"] for one in said}) == 1
+    terminal.explanation(said[0])
+    assert "the usual" in capsys.readouterr().out
 
 
 def test_the_health_score_beside_it_is_the_published_one(asked):

@@ -154,15 +154,27 @@ def estimates(results: list[Result]) -> Iterator[Grade]:
 
 
 def calibrations(results: list[Result]) -> Iterator[Grade]:
-    """Mean prediction less outcomes, slope, and the intervals."""
+    """Mean prediction less outcomes, slope, and the intervals.
+
+    Of the next period: the mornings after all that a model has learnt from; otherwise of all.
+    """
+    later = [result for result in of(results, "heldout") if "in_the_large" in result]
+    if later:
+        level = [result["in_the_large"] for result in later]
+        what = "calibration in the large, churn, next period"
+        yield within(what, level, (-0.015, 0.015), (-0.01, 0.01))
+        slope = [result["slope"] for result in later if np.isfinite(result["slope"])]
+        yield within("calibration slope, churn, next period", slope, (0.85, 1.15), (0.9, 1.1))
     large = [result for result in of(results, "share") if result["accounts"] >= 1_000]
     for kind in ("churn", "upsell"):
         own = [result[kind]["models"][LEARNT] for result in large]
         if own:
             level = [one["in_the_large"] for one in own]
-            yield within(f"calibration in the large, {kind}", level, (-0.015, 0.015), (-0.01, 0.01))
+            what = f"calibration in the large, {kind}, all mornings"
+            yield within(what, level, (-0.015, 0.015), (-0.01, 0.01))
             slope = [one["slope"] for one in own if np.isfinite(one["slope"])]
-            yield within(f"calibration slope, {kind}", slope, (0.85, 1.15), (0.9, 1.1))
+            what = f"calibration slope, {kind}, all mornings"
+            yield within(what, slope, (0.85, 1.15), (0.9, 1.1))
     for accounts in SIZES:
         there = of(results, "share", accounts)
         inside = [result["churn_inside"] for result in there if "churn_inside" in result]

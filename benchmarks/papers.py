@@ -151,15 +151,15 @@ def reasons(model: Model, rows: pd.DataFrame, settings: Settings) -> dict[str, i
 
 
 def held_out(family: str, accounts: int, seed: int) -> dict[str, Any]:
-    """What the comparison reports of a model, and what is true of it on fresh renewals."""
+    """What the comparison reports of a model, and what is true of it on fresh renewals of the same
+    mornings, which come after all that it has learnt from."""
     settings = load()
     made = company(family, accounts, seed, settings)
     found, model = duel(made, settings)
     rows = fresh(family, CHURN)
     rows = rows[rows["as_of"].isin(pd.to_datetime(made.held[CHURN]))]
-    found["true_auc"] = metrics.auc(
-        model.predict(rows.set_index(INDEX)).to_numpy(), rows["outcome"].to_numpy(dtype=bool)
-    )
+    true = judging.figures(model.predict(rows.set_index(INDEX)).to_numpy(), rows, model.base_rate)
+    found |= {"true_auc": true["auc"]} | {name: true[name] for name in ("in_the_large", "slope")}
     return found | alarms(made, settings, seed)
 
 

@@ -143,3 +143,15 @@ def test_every_row_that_is_missed_says_so(monkeypatch):
     shown = grades.table([result, result])
     for row in ("log-loss gained on the base rate", "AUC over the health score as configured"):
         assert "**missed**" in next(line for line in shown.splitlines() if row in line)
+
+
+def test_the_next_period_is_judged_by_the_mornings_after_what_was_learnt():
+    told = {"name": "heldout", "accounts": 1_000, "rung": "blend"}
+    later = {**told, "in_the_large": 0.02, "slope": 1.0}
+    silent = {**told, "in_the_large": 0.02, "slope": float("nan")}
+    before = told  # a result of an exam that did not ask
+    rows = {grade.what: grade for grade in grades.calibrations([later, silent, before])}
+    level = rows["calibration in the large, churn, next period"]
+    assert level.mean == pytest.approx(0.02) and level.companies == 2 and not level.met
+    slope = rows["calibration slope, churn, next period"]
+    assert slope.companies == 1 and slope.met

@@ -189,7 +189,7 @@ class Fast:
         ends = ENDS if intervals else ENDS[:1]
         turned = {"probability": "probability", "low": "high", "high": "low"}
         left: dict[str | None, dict[str, np.ndarray]] = {None: {end: np.ones(rows) for end in ends}}
-        usual: dict[str | None, np.ndarray] = {None: np.ones(rows)}
+        usual: dict[str | None, float] = {None: 1.0}
         found: dict[str, dict[str, np.ndarray]] = {}
         for target in self._ordered:
             name, before, mean = target.name, left[target.given], usual[target.given]
@@ -217,7 +217,7 @@ class Fast:
                 }
             else:
                 left[name] = {end: before[end] * (1 - taken[turned[end]]) for end in ends}
-            usual[name] = np.where(who, mean * (1 - model.base_rate), mean)
+            usual[name] = mean * (1 - model.base_rate)
         return {
             f"{target.name}_{end}": found[target.name][end]
             for target in self.targets

@@ -69,27 +69,28 @@ def probabilities(
     meet its outcome yet: there it takes nothing.
 
     A model that abstains ranks nobody, neither by what it has learnt nor by what is left: it takes
-    what it would if all before it abstained too, usual · base rate, and at most what is left.
+    its base rate times the usual chance of meeting none before, of everyone the same, at most what
+    is left.
     """
     known = observations.set_index(INDEX)
     found: dict[str, pd.DataFrame] = {}
     left: dict[str | None, pd.DataFrame] = {None: pd.DataFrame(1.0, features.index, ENDS)}
-    usual: dict[str | None, pd.Series] = {None: pd.Series(1.0, features.index)}
+    usual: dict[str | None, float] = {None: 1.0}
     for target in _in_order(targets, models):
         eligible = known.index[target.is_eligible(known)]
         asked = features.loc[features.index.isin(eligible)]
         model, before = models[target.name], left[target.given]
         alone = _alone(model, asked)
-        there, mean = before.reindex(alone.index), usual[target.given]
+        there = before.reindex(alone.index)
         if model.abstains:
-            taken = alone.mul(mean.reindex(alone.index), axis=0)
+            taken = alone * usual[target.given]
             found[target.name] = taken.where(taken < there, there)
             after = before - _turned(found[target.name].reindex(features.index).fillna(0.0))
             left[target.name] = after.clip(lower=0.0)
         else:
             found[target.name] = alone * there
             left[target.name] = before * (1 - _turned(alone.reindex(features.index).fillna(0.0)))
-        usual[target.name] = mean.where(~mean.index.isin(alone.index), mean * (1 - model.base_rate))
+        usual[target.name] = usual[target.given] * (1 - model.base_rate)
     frames = [found[target.name].assign(target=target.name).reset_index() for target in targets]
     return pd.concat(frames, ignore_index=True)[[*INDEX, "target", *ENDS]]
 

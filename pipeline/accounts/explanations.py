@@ -3,7 +3,7 @@ changed since an earlier morning. Everything adds up to the published probabilit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -34,29 +34,13 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Usual:
-    """The base rate for everyone, in a model's place."""
-
-    base_rate: float
-    abstains: bool = True
-
-    def predict(self, features: pd.DataFrame) -> pd.Series:
-        """The base rate."""
-        return pd.Series(self.base_rate, features.index)
-
-    def interval(self, features: pd.DataFrame) -> pd.DataFrame:
-        """No interval: nobody asks for it."""
-        return pd.DataFrame(self.base_rate, features.index, ["low", "high"])
-
-
-@dataclass(frozen=True)
 class Scored:
     """Some accounts on one morning, in one order.
 
     `said`: probability, low, high; `conditional`, the model's own probability given that nothing
     happens before; `escape`, the chance of that. `given`: the chance of what may happen first,
-    missing where it is not asked about, as when nothing falls due. Both are the usual ones where
-    the model abstains.
+    missing where it is not asked about, as when nothing falls due. Where the model abstains both
+    are the usual ones, the same for everyone.
     """
 
     features: pd.DataFrame
@@ -240,21 +224,27 @@ def _scored(settings: Settings, target: Target, asked: Asked, accounts: Collecti
     features = features[features.index.get_level_values(0).isin(rows["account_id"])]
     there = features.index.get_level_values(0)
     model = asked.models[target.name]
-    targets = list(settings.targets.values())
-    of = probabilities(features, rows, asked.models, targets)
+    of = probabilities(features, rows, asked.models, list(settings.targets.values()))
     said = of[of["target"].eq(target.name)].set_index("account_id").reindex(there)
-    if model.abstains:
-        usual = {name: Usual(one.base_rate) for name, one in asked.models.items()}
-        of = probabilities(features, rows, usual, targets)
     final = of.pivot(index="account_id", columns="target", values="probability")
     before = [ancestor.name for ancestor in chain(target, settings.targets)[:-1]]
     given = final.reindex(index=there, columns=before)
     escape = 1.0 - given.sum(axis=1).to_numpy(dtype=float)
     conditional = model.predict(features).to_numpy()
     if model.abstains:
+        given = _usual(before, asked.models, there)
         escape = said["probability"].to_numpy() / conditional  # less where little is left
     said = said[ENDS].assign(conditional=conditional, escape=escape)
     return Scored(features, model, said, given)
+
+
+def _usual(before: Sequence[str], models: Mapping[str, Model], accounts: pd.Index) -> pd.DataFrame:
+    """The usual chance of each target of a chain, the same for every account."""
+    found, left = pd.DataFrame(index=accounts), 1.0
+    for name in before:
+        found[name] = left * models[name].base_rate
+        left -= left * models[name].base_rate
+    return found
 
 
 def _healths(health: HealthScore, features: pd.DataFrame) -> dict[str, dict[str, Any]]:

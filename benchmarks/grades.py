@@ -150,6 +150,11 @@ def estimates(results: list[Result]) -> Iterator[Grade]:
     if there:
         what = "reported less true AUC of the held-out estimate"
         yield within(what, errors, (-0.01, 0.01), (-0.003, 0.003))
+        new = [one for one in there if one.get("auc_unseen") is not None]
+        if new:
+            errors = [one["auc_unseen"] - one["true_auc"] for one in new]
+            what = "the same on accounts that nothing was learnt from"
+            yield within(what, errors, (-0.01, 0.01), (-0.003, 0.003))
         yield within("its 95 % interval holds the true AUC", covers, (0.92, 0.98), (0.93, 0.97))
 
 

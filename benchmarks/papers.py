@@ -29,6 +29,7 @@ BASE = "base_rate"
 GATED = 4  # every so manieth company is shown to the honesty gate: 200 of 800
 CYCLES, CYCLE_SHARE = 20, 0.1  # cycles a company, of a tenth of its accounts
 EXPLAINED = 600  # fresh renewals whose first reason is checked
+FEW = 5  # rows of each class below which an AUC says nothing
 CLEAR = 1.25  # by how much the first true driver must exceed the second
 DRIVER_OF = {  # what behaves: the champion and the mood both show in use
     "frequency": "use",
@@ -225,13 +226,24 @@ def compared(made: World, model: Model, settings: Settings) -> dict[str, Any]:
         & measured["model"].eq(scorer.LEARNT)
         & measured["metric"].eq("auc")
     ].iloc[0]
+    learnt = learnable(labels[files.BACKTEST], settings.targets[CHURN], settings.targets)
     return {
         "auc": float(auc["value"]),
+        "auc_unseen": unseen(judged, scores[scorer.LEARNT], learnt),
         "low": float(auc["low"]),
         "high": float(auc["high"]),
         "against_base_rate": found.verdict(CHURN, scorer.LEARNT, BASE),
         "against_health": found.verdict(CHURN, scorer.LEARNT, HealthScore.name),
     }
+
+
+def unseen(judged: pd.DataFrame, score: pd.Series, learnt: pd.DataFrame) -> float | None:
+    """AUC on accounts that nothing was learnt from; None where too few of them left or stayed."""
+    new = ~judged["account_id"].isin(learnt["account_id"]).to_numpy()
+    outcome = judged["outcome"].to_numpy(dtype=bool)[new]
+    if min(outcome.sum(), (~outcome).sum()) < FEW:
+        return None
+    return metrics.auc(score.to_numpy()[new], outcome, judged["weight"].to_numpy()[new])
 
 
 PAPERS: Mapping[str, Callable[[str, int, int], dict[str, Any]]] = {

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import ceiling, exam, grades, papers, population
 from benchmarks.exam import PAPERS, Task, read, tasks
 from benchmarks.worlds import world
+from models import metrics
 from pipeline import files
 from pipeline.settings import load
 from tests.workspace import ROOT
@@ -155,3 +156,18 @@ def test_the_next_period_is_judged_by_the_mornings_after_what_was_learnt():
     assert level.mean == pytest.approx(0.02) and level.companies == 2 and not level.met
     slope = rows["calibration slope, churn, next period"]
     assert slope.companies == 1 and slope.met
+
+
+def test_accounts_that_nothing_was_learnt_from_are_judged_apart():
+    score = pd.Series(np.linspace(0, 1, 40))
+    judged = pd.DataFrame(
+        {
+            "account_id": ["known", *[f"new{number}" for number in range(39)]],
+            "outcome": [True] + [number % 2 == 0 for number in range(39)],
+            "weight": 1.0,
+        }
+    )
+    apart = papers.unseen(judged, score, pd.DataFrame({"account_id": ["known", "gone"]}))
+    assert apart == pytest.approx(metrics.auc(score[1:], judged["outcome"][1:]))
+    everyone = pd.DataFrame({"account_id": judged["account_id"]})
+    assert papers.unseen(judged, score, everyone) is None

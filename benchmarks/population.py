@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -111,20 +111,31 @@ def with_truth(rows: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def rows(family: str, target: str, blocks: Iterator[int] | range) -> pd.DataFrame:
-    """The rows of some blocks of a target, one after the other."""
+def rows(
+    family: str,
+    target: str,
+    blocks: Iterator[int] | range,
+    mornings: Sequence[pd.Timestamp] | None = None,
+) -> pd.DataFrame:
+    """The rows of some blocks of a target, one after the other; of some mornings only if named."""
     paths = [folder(family) / f"{target}-{number:03}.parquet" for number in blocks]
-    return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    only = None if mornings is None else [("as_of", "in", list(mornings))]
+    return pd.concat([pd.read_parquet(path, filters=only) for path in paths], ignore_index=True)
 
 
 def fresh(
     family: str, target: str, blocks: int = FRESH_BLOCKS, most: int = FRESH_ROWS
 ) -> pd.DataFrame:
     """The renewals that models are judged on: one row a decision, each lead as likely."""
-    every = rows(family, target, range(blocks))
-    shuffled = every.iloc[np.random.default_rng(0).permutation(len(every))]
-    single = shuffled.drop_duplicates(["account_id", "decision"]).head(most)
-    return single.sort_values(INDEX, ignore_index=True)
+    return single(rows(family, target, range(blocks)), most)
+
+
+def single(rows: pd.DataFrame, most: int | None = None) -> pd.DataFrame:
+    """One row of each decision, any of its mornings as likely; of `most` decisions if there are
+    more."""
+    shuffled = rows.iloc[np.random.default_rng(0).permutation(len(rows))]
+    kept = shuffled.drop_duplicates(["account_id", "decision"]).iloc[:most]
+    return kept.sort_values(INDEX, ignore_index=True)
 
 
 def made(family: str, target: str) -> range:

@@ -171,3 +171,26 @@ def test_accounts_that_nothing_was_learnt_from_are_judged_apart():
     assert apart == pytest.approx(metrics.auc(score[1:], judged["outcome"][1:]))
     everyone = pd.DataFrame({"account_id": judged["account_id"]})
     assert papers.unseen(judged, score, everyone) is None
+
+
+def test_the_held_out_mornings_are_judged_on_renewals_of_every_company_made(monkeypatch):
+    days = (pd.Timestamp("2025-01-01"),)
+    decisions = [f"{block}-{number}" for block in range(7) for number in range(3)]
+    every = pd.DataFrame(
+        {
+            "account_id": decisions * 2,
+            "decision": pd.Timestamp("2025-02-01"),
+            "as_of": [days[0], pd.Timestamp("2025-01-08")] * len(decisions),
+        }
+    )
+
+    def rows(family, target, blocks, mornings):
+        assert (family, target, list(blocks), mornings) == ("any", "churn", list(range(7)), days)
+        return every
+
+    monkeypatch.setattr(papers.population, "made", lambda *_: range(7))
+    monkeypatch.setattr(papers.population, "rows", rows)
+    papers.asked.cache_clear()
+    found = papers.asked("any", days)
+    assert sorted(found["account_id"]) == sorted(decisions)  # each decision once
+    papers.asked.cache_clear()

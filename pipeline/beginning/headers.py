@@ -53,7 +53,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Export:
-    """One file or database table, and what SELECTs call it."""
+    """One file or database table, and what SELECTs call it; `rows` are those that hold a value."""
 
     file: str
     raw: str
@@ -114,11 +114,10 @@ def _listed(given: str) -> dict[str, str]:
 def _export(con: duckdb.DuckDBPyConnection, file: str, raw: str) -> Export:
     described = con.execute(f'DESCRIBE "{raw}"').fetchall()
     columns = [(str(name), str(sql_type)) for name, sql_type, *_ in described]
-    asked = ["count(*)"]
-    for name, _ in columns:
-        filled = f"nullif(trim(CAST({quoted(name)} AS VARCHAR)), '')"
-        asked += [f"count({filled})", f"count(DISTINCT {quoted(name)})"]
-        asked += [f"min({filled})", f"max({filled})"]
+    cells = [f"nullif(trim(CAST({quoted(name)} AS VARCHAR)), '')" for name, _ in columns]
+    asked = [f"count(coalesce({', '.join(cells)}))"]
+    for cell in cells:
+        asked += [f"count({cell})", f"count(DISTINCT {cell})", f"min({cell})", f"max({cell})"]
     (found,) = con.execute(f'SELECT {", ".join(asked)} FROM "{raw}"').fetchall()
     rows, figures = found[0], found[1:]
     fields = [

@@ -23,7 +23,8 @@ NAMED, UNNAMED = (
 class Link:
     """`sql` is the account of a row of `GIVEN`, read from its column `of`; `join` what it needs.
 
-    `share` of the column's values is found where it leads; `said` tells people the way.
+    `share` of the column's values is found where it leads; `said` tells people the way. By name,
+    `doubled` names are those of several accounts, which lead nowhere.
     """
 
     sql: str
@@ -31,6 +32,7 @@ class Link:
     join: str
     share: float
     said: str
+    doubled: int = 0
 
 
 def direct(con: duckdb.DuckDBPyConnection, export: Export, table: str) -> Link | None:
@@ -77,19 +79,28 @@ def by_name(
 ) -> Link | None:
     """The account whose name a column holds; `raw`, `account` and `name` are those of the accounts.
 
-    A name that is no account's stands as it is, so that the door refuses it by that name.
+    A name that is no account's, or that of several, stands as it is, so that the door refuses it
+    by that name.
     """
     known = COLUMNS[table]["account_id"]
+    names = f"SELECT lower(trim(name)) AS name FROM {ACCOUNTS} WHERE trim(name) <> '' GROUP BY 1"
+    inside = f"SELECT name FROM ({names} HAVING count(DISTINCT account_id) = 1)"
+    several = f"SELECT count(*) FROM ({names} HAVING count(DISTINCT account_id) > 1)"
+    ((doubled,),) = con.execute(several).fetchall()
     for field in sorted(export.fields, key=lambda field: -likeness(field.name, known)):
-        inside = f"SELECT lower(trim(name)) FROM {ACCOUNTS}"
         share = _share(con, field, inside, "lower(trim(value))")
         if share < NAMED or likeness(field.name, known) < NAMED:
             continue
         here = f"{GIVEN}.{quoted(field.name)}"
-        on = f"lower(trim({VIA}.{quoted(name)})) = lower(trim({here}))"
-        sql = f"coalesce({VIA}.{quoted(account)}, {here})"
-        join = f"LEFT JOIN {raw} AS {VIA} ON {on}"
-        return Link(sql, field.name, join, share, f"by the account's name in {field.name}")
+        join = f"""LEFT JOIN (
+    SELECT lower(trim({quoted(name)})) AS name, min({quoted(account)}) AS account_id
+    FROM {raw}
+    WHERE trim({quoted(name)}) <> ''
+    GROUP BY 1
+    HAVING count(DISTINCT {quoted(account)}) = 1
+) AS {VIA} ON {VIA}.name = lower(trim({here}))"""
+        sql = f"coalesce({VIA}.account_id, {here})"
+        return Link(sql, field.name, join, share, f"by the account's name in {field.name}", doubled)
     return None
 
 
@@ -99,8 +110,9 @@ def _share(
     """The share of a field's values that stand in a column; 0 for what can be no key."""
     if field.spelt("date") is not None and field.values or not field.values:
         return 0.0
+    keys = f"SELECT CAST(COLUMNS(*) AS VARCHAR) AS key FROM ({inside})"
     sql = (
-        f"SELECT avg(CAST({value} IN (SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({inside})) AS INT)) "
+        f"SELECT avg(CAST({value} IN (SELECT key FROM ({keys}) WHERE key IS NOT NULL) AS INT)) "
         "FROM (SELECT unnest(CAST($1 AS VARCHAR[])) AS value)"
     )
     ((share,),) = con.execute(sql, [list(field.values)]).fetchall()

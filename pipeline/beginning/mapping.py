@@ -107,9 +107,13 @@ def _linked(export: Export, link: Link, relation: str) -> Choice:
     note = link.said
     if link.share < 1:
         found = f"{link.share:.1%} of the values are found; the others will be refused"
-        note = f"{note}; {found}" if note else found
+        note = meanings.joined(note, found)
+    if link.doubled:
+        several = f"names of several accounts: {link.doubled}; their rows will be refused"
+        note = meanings.joined(note, several)
     sample = "" if link.join else export[link.of].sample
-    return Choice("account_id", sql, link.of, sample, link.share == 1, note)
+    sure = link.share == 1 and not link.doubled
+    return Choice("account_id", sql, link.of, sample, sure, note)
 
 
 def empty(column: Column) -> str:

@@ -11,6 +11,7 @@ from pipeline.beginning.headers import Export, Field
 from pipeline.beginning.names import words
 from pipeline.beginning.spellings import PLAIN
 
+PER_CENT = ("%", "percent", "per cent", "pct")
 AGREED = 0.95  # a day that stands in nearly every row was agreed, not met
 TIMES_A_YEAR = {
     "day": 365, "daily": 365, "week": 52, "weekly": 52, "month": 12, "monthly": 12, "quarter": 4,
@@ -118,17 +119,24 @@ def _minutes(draft: Draft, relation: str) -> Draft:
     if "hour" in said:
         return draft.with_choice(_scaled(choice, "* 60", "hours: times 60"))
     if "minute" not in said:
-        return draft.with_choice(replace(choice, sure=False, note="in which unit?"))
-    return draft.with_choice(replace(choice, sure=True))
+        note = joined(choice.note, "in which unit?")
+        return draft.with_choice(replace(choice, sure=False, note=note))
+    spelt = draft.export[choice.of].spelt("number") or PLAIN
+    return draft.with_choice(replace(choice, sure=spelt.sure))
 
 
 def _discount(draft: Draft, relation: str) -> Draft:
+    """A share of the price: per cents are divided, where a value or the column's name says so."""
     choice = draft["discount"]
     if draft.table != "subscriptions" or not choice.of:
         return draft
-    numbers = re.findall(r"\d+(?:[.,]\d+)?", " ".join(draft.export[choice.of].values))
-    if any(float(number.replace(",", ".")) > 1 for number in numbers):
+    values = " ".join(draft.export[choice.of].values)
+    numbers = re.findall(r"\d+(?:[.,]\d+)?", values)
+    if "%" in values or any(float(number.replace(",", ".")) > 1 for number in numbers):
         return draft.with_choice(_scaled(choice, "/ 100", "per cent: divided by 100"))
+    if any(mark in choice.of.lower() for mark in PER_CENT):
+        note = "per cent by its name, though no value exceeds 1: divided by 100"
+        return draft.with_choice(replace(_scaled(choice, "/ 100", note), sure=False))
     return draft
 
 
@@ -140,13 +148,14 @@ def _first_response(draft: Draft, relation: str) -> Draft:
         said = set(words(field.name))
         unit = next((unit for unit in ("minute", "hour", "second") if unit in said), None)
         asked = "first" in said and said & {"response", "reply"} and "business" not in said
-        if asked and unit and field.spelt("number") is PLAIN:
+        spelt = field.spelt("number")
+        if asked and unit and spelt is not None:
             opened = f"CAST({draft['opened_at'].sql} AS TIMESTAMP)"
-            took = f"CAST({PLAIN.of(field.name, relation)} AS DOUBLE)"
+            took = f"CAST({spelt.of(field.name, relation)} AS DOUBLE)"
             sql = f"{opened} + {took} * INTERVAL 1 {unit.upper()}"
-            note = f"{unit}s after the ticket was opened"
+            note = joined(spelt.said, f"{unit}s after the ticket was opened")
             new = replace(draft["first_response_at"], sql=sql, of=field.name, sample=field.sample,
-                          note=note)  # fmt: skip
+                          note=note, sure=spelt.sure)  # fmt: skip
             return draft.with_choice(new)
     return draft
 

@@ -36,6 +36,8 @@ _FLAGS = {"true", "t", "yes", "y", "1", "false", "f", "no", "n", "0"}
 _SIGN = re.compile("[€$£¥%\u00a0 ]|^[A-Z]{3} ?")
 _COMMAS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?|[+-]?\d+(\.\d+)?")
 _POINTS = re.compile(r"[+-]?\d{1,3}(\.\d{3})*(,\d+)?|[+-]?\d+(,\d+)?")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+_WHOLE = re.compile(r"[+-]?\d+")
 _EPOCH = ((10, "to_timestamp(CAST({x} AS BIGINT))"), (13, "to_timestamp({x}::BIGINT / 1000)"))
 
 
@@ -80,6 +82,8 @@ def spelling(kind: Kind, values: Sequence[str], called_time: bool = False) -> Sp
     "CAST(strptime(nullif(trim({x}), ''), '%d/%m/%Y') AS DATE)"
     >>> spelling("date", ["01/02/2024"]).sure, spelling("number", ["1.200,50"]).said
     (False, 'decimal comma')
+    >>> spelling("number", ["12.000", "24.000"]).said
+    'thousands with points, or decimals: no value tells'
     >>> spelling("number", ["twelve"])
     """
     if not values or kind == "text":
@@ -95,10 +99,12 @@ def spelling(kind: Kind, values: Sequence[str], called_time: bool = False) -> Sp
 
 def _number(values: Sequence[str]) -> Spelling | None:
     trimmed = [value.strip() for value in values]
-    if all(_NUMBER.fullmatch(value) for value in trimmed):
-        return PLAIN
     bare = [_SIGN.sub("", value) for value in trimmed]
     stripped = _without(sorted({sign for value in trimmed for sign in _SIGN.findall(value)}))
+    if grouped := _thousands(bare, stripped):
+        return grouped
+    if all(_NUMBER.fullmatch(value) for value in trimmed):
+        return PLAIN
     if all(_NUMBER.fullmatch(value) for value in bare):
         return Spelling(stripped, "with a sign before or behind the number")
     commas = all(_COMMAS.fullmatch(value) for value in bare)
@@ -109,6 +115,27 @@ def _number(values: Sequence[str]) -> Spelling | None:
         sql = f"replace(replace({stripped}, '.', ''), ',', '.')"
         return Spelling(sql, "decimal comma")
     return None
+
+
+def _thousands(numbers: Sequence[str], sql: str) -> Spelling | None:
+    """Thousands parted by points, where every point could part them: `12.000` may be twelve, too.
+
+    Two points in a number part thousands. So do points beside `900`, if a number ends with 0: who
+    writes decimals in full writes `900.000`, and who cuts their zeros leaves none at the end.
+    """
+    pointed = [number for number in numbers if "." in number]
+    whole = [number for number in numbers if "." not in number]
+    if not pointed or not (
+        all(_GROUPED.fullmatch(number) for number in pointed)
+        and all(_WHOLE.fullmatch(number) for number in whole)
+    ):
+        return None
+    short = bool(whole) and all(len(number.lstrip("+-")) <= 3 for number in whole)
+    tells = short and any(number.endswith("0") for number in pointed)
+    said = "thousands with points"
+    if tells or any(number.count(".") > 1 for number in pointed):
+        return Spelling(f"replace({sql}, '.', '')", said)
+    return Spelling(f"replace({sql}, '.', '')", f"{said}, or decimals: no value tells", False)
 
 
 def _without(signs: Sequence[str]) -> str:

@@ -1,8 +1,9 @@
 """Read what a company exports into DuckDB, under the names that SELECTs use: `raw_<name>`.
 
-The input is a folder of CSV and Parquet files, or a database by its URL. CSV (UTF-8, commas, one
-header line, quotes doubled inside quotes) and databases arrive as text, so that nothing is guessed;
-Parquet keeps its types. A file is read whole or is a fault.
+The input is a folder of CSV and Parquet files, or a database by its URL. CSV (UTF-8, one header
+line, parted by commas, or all of it by semicolons or tabs, quotes doubled inside quotes) and
+databases arrive as text, so that nothing is guessed; Parquet keeps its types. A file is read whole
+or is a fault.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pipeline.reading.selects import RAW, sentence
 CHUNK = 50_000
 BLOCK = 1 << 24
 SUFFIXES = (".csv", ".parquet")
+OTHER_DELIMITERS = (";", "\t")
 
 _AS_CSV = "Write CSV as UTF-8, with commas, one header line, and quotes doubled inside quotes"
 
@@ -101,11 +103,19 @@ def _load_csv(
     con: duckdb.DuckDBPyConnection, name: str, path: Path, scratch: Path
 ) -> list[Finding]:
     try:
-        header = _header(path)
+        delimiter = _delimiter(path)
+        header = _header(path, delimiter)
     except (UnicodeDecodeError, csv.Error) as error:
         return [_fault(path.name, f"the header line cannot be read: {error}", _AS_CSV)]
     if not any(header):
         return [_fault(path.name, "the first line names no column", _AS_CSV)]
+    if header[0].lower().startswith("sep="):
+        action = "Delete that line: the header has to be the first"
+        return [_fault(path.name, "the first line is no header but a word to Excel (sep=)", action)]
+    if unnamed := [str(place) for place, column in enumerate(header, 1) if not column]:
+        message = f"columns without a name: {', '.join(unnamed)} of {len(header)}"
+        action = "Name each, or delete it in every line: a comma at a line's end makes a column"
+        return [_fault(path.name, message, action)]
     lower = [column.lower() for column in header]
     if doubled := sorted({column for column in header if lower.count(column.lower()) > 1}):
         return [_fault(path.name, f"columns named twice: {doubled}", "Rename one of each")]
@@ -114,7 +124,7 @@ def _load_csv(
     try:
         con.execute(
             f'CREATE TABLE "{name}" AS SELECT * FROM read_csv({_literal(str(plain))}, '
-            "auto_detect=false, header=true, delim=',', quote='\"', escape='\"', "
+            f"auto_detect=false, header=true, delim='{delimiter}', quote='\"', escape='\"', "
             f"strict_mode=true, columns={{{columns}}})"
         )
     except duckdb.Error as error:
@@ -139,10 +149,17 @@ def _with_plain_line_ends(path: Path, copy: Path) -> Path:
     return copy
 
 
-def _header(path: Path) -> list[str]:
+def _delimiter(path: Path) -> str:
+    """What parts the cells: a comma, unless the header line has none and is parted otherwise."""
+    header = _header(path, ",", strict=False)
+    parting = (sign for sign in OTHER_DELIMITERS if len(header) == 1 and sign in header[0])
+    return next(parting, ",")
+
+
+def _header(path: Path, delimiter: str, strict: bool = True) -> list[str]:
     """The names in the header line; bytes that are not UTF-8 further down are no concern here."""
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        header = next(csv.reader(file, strict=True), [])
+        header = next(csv.reader(file, delimiter=delimiter, strict=strict), [])
     return [name.encode("utf-8", errors="surrogateescape").decode("utf-8") for name in header]
 
 
@@ -209,8 +226,9 @@ def _copy(
     columns: list[str],
 ) -> None:
     """Copy a table as text, values as the driver gives them: no type of either side guesses."""
-    quoted = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
-    con.execute(f'CREATE TABLE "{name}" ({quoted.replace(",", " VARCHAR,")} VARCHAR)')
+    quoted = ['"' + column.replace('"', '""') + '"' for column in columns]
+    typed = ", ".join(f"{column} VARCHAR" for column in quoted)
+    con.execute(f'CREATE TABLE "{name}" ({typed})')
     query: sqlalchemy.Select = sqlalchemy.select(
         *(sqlalchemy.literal_column(engine.dialect.identifier_preparer.quote(c)) for c in columns)
     ).select_from(sqlalchemy.table(table))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import date
 
@@ -123,6 +124,33 @@ def test_every_row_is_read_whatever_ends_the_lines(company, ends):
     company.csv("nps", "".join(line + end for line, end in zip(lines, ends, strict=True)))
     company.ingest()
     assert [row["score"] for row in company.rows("nps")] == [2, 4]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_files_parted_by_semicolons_or_tabs_are_read_like_those_parted_by_commas(
+    company, delimiter, quoting
+):
+    company.ingest()
+    first = manifest(company.out)
+    for path in company.given.glob("*.csv"):
+        rows = list(csv.reader(path.read_text().splitlines()))
+        with path.open("w", newline="", encoding="utf-8-sig") as file:
+            csv.writer(file, delimiter=delimiter, quoting=quoting).writerows(rows)
+    company.ingest()
+    assert manifest(company.out) == first
+
+
+def test_a_column_of_a_database_keeps_its_name_whatever_stands_in_it(company):
+    url = f"sqlite:///{company.given}/company.db"
+    engine = sqlalchemy.create_engine(url)
+    for path in company.given.glob("*.csv"):
+        frame = duckdb.sql(f"FROM read_csv('{path}', all_varchar=true)").df()
+        frame.rename(columns={"arr": 'ARR, "EUR"'}).to_sql(path.stem, engine, index=False)
+    engine.dispose()
+    company.sql("subscriptions", 'SELECT * RENAME ("ARR, ""EUR""" AS arr) FROM raw_subscriptions')
+    company.ingest(given=url)
+    assert [row["arr"] for row in company.rows("subscriptions")] == [1200, 500.5, 600]
 
 
 def test_parquet_and_a_database_give_the_same_tables_as_csv(company, tmp_path):
@@ -291,6 +319,35 @@ SPOILT = {
         lambda c: c.change("nps", "score", "ACCOUNT_ID"),
         ("nps.csv", "", None),
         "columns named twice: ['ACCOUNT_ID', 'account_id']",
+    ),
+    "a column without a name": (
+        lambda c: c.csv(
+            "nps", "response_id,account_id,occurred_at,score,\nn1,acme,2024-12-31,9,\n"
+        ),
+        ("nps.csv", "", None),
+        "columns without a name: 5 of 5. Name each, or delete it in every line",
+    ),
+    "two columns without a name": (
+        lambda c: c.csv("nps", ",response_id,account_id,occurred_at,score,\n0,n1,acme,x,9,\n"),
+        ("nps.csv", "", None),
+        "columns without a name: 1, 6 of 6",
+    ),
+    "a first line for Excel": (
+        lambda c: c.change("nps", "response_id,", "sep=,\nresponse_id,"),
+        ("nps.csv", "", None),
+        "the first line is no header but a word to Excel (sep=). Delete that line",
+    ),
+    "a first line for Excel with semicolons": (
+        lambda c: c.csv("nps", "sep=;\nresponse_id;account_id;occurred_at;score\n"),
+        ("nps.csv", "", None),
+        "a word to Excel (sep=)",
+    ),
+    "a row with too many cells between semicolons": (
+        lambda c: c.csv(
+            "nps", "response_id;account_id;occurred_at;score\nn1;acme;2024-01-01;9;9\n"
+        ),
+        ("nps.csv", "", None),
+        "line 2: it has more or fewer cells than the 4 of the header",
     ),
     "a file of blank lines": (
         lambda c: c.csv("nps", "\n\n"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -219,6 +221,92 @@ def test_days_that_could_be_read_in_two_ways_are_left_to_a_person(given, sources
     assert "TODO created_at: day/month/year, or month/day/year: no value tells" in sql
 
 
+def test_money_in_thousands_or_with_three_decimals_is_left_to_a_person(given, sources):
+    path = given / "contracts.csv"
+    text = path.read_text().replace("MRR Cents", "ARR (EUR)").replace(",999,", ",9990,")
+    path.write_text(re.sub(r",(\d{1,2})(\d{3}),", r",\1.\2,", text))
+    proposal = begin("mine", str(given), [], sources)
+    why = "thousands with points, or decimals: no value tells"
+    assert ("subscriptions", "arr", why, ()) in proposal.unsure
+    assert f"-- TODO arr: {why}" in (sources / "mine/subscriptions.sql").read_text()
+
+
+def test_minutes_in_thousands_or_with_three_decimals_are_left_to_a_person(given, sources):
+    path = given / "event_log.csv"
+    text = path.read_text().replace("Duration Secs", "Duration Minutes")
+    path.write_text(re.sub(r",(\d)0$", r",\1.500", text, flags=re.M))
+    proposal = begin("mine", str(given), [], sources)
+    assert ("usage", "minutes") in {(table, column) for table, column, *_ in proposal.unsure}
+
+
+def test_a_name_of_several_accounts_is_counted_and_multiplies_no_row(given, sources):
+    path = given / "kunden_customers.csv"
+    path.write_text(path.read_text() + "504, dune ltd,Energy,11.03.2023,,\n")
+    begin("mine", str(given), [], sources)
+    sql = " ".join((sources / "mine/tickets.sql").read_text().replace("--", "").split())
+    assert "TODO account_id: by the account's name in Organisation; 66.7% of the values" in sql
+    assert "names of several accounts: 1; their rows will be refused" in sql
+    with pytest.raises(BadInput) as refused:
+        _ingested(sources, given)
+    assert [(f.table, f.column, f.value) for f in refused.value.findings] == [
+        ("tickets", "account_id", "Dune Ltd")
+    ]
+
+
+def test_an_account_without_a_name_makes_no_name_look_found(given, sources):
+    path = given / "kunden_customers.csv"
+    path.write_text(path.read_text().replace("Dune Ltd", ""))
+    begin("mine", str(given), [], sources)
+    sql = " ".join((sources / "mine/tickets.sql").read_text().replace("--", "").split())
+    assert "66.7% of the values are found; the others will be refused" in sql
+
+
+@pytest.mark.parametrize("blank", [",,,,,", '"","","","","",""', " , , , , , "])
+def test_a_blank_row_among_the_accounts_changes_nothing_that_is_proposed(
+    made, given, sources, blank
+):
+    path = given / "kunden_customers.csv"
+    path.write_text(path.read_text() + f"{blank}\n")
+    proposal = begin("mine", str(given), [], sources)
+    assert proposal.selects == made.proposal.selects
+
+
+def test_files_parted_by_semicolons_are_proposed_like_those_parted_by_commas(
+    made, tmp_path, sources
+):
+    given = tmp_path / "exports"
+    given.mkdir()
+    for name, content in FILES.items():
+        with (given / name).open("w", newline="") as file:
+            csv.writer(file, delimiter=";").writerows(csv.reader(content.splitlines()))
+    assert begin("mine", str(given), [], sources).selects == made.proposal.selects
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "meant", "asked"),
+    [
+        ("Discount (%)", ("1", "0.5"), [0.01, 0.005], True),
+        ("discount_pct", ("1", "0.5"), [0.01, 0.005], True),
+        ("Discount Percent", ("10", "0.5"), [0.1, 0.005], False),
+        ("discount", ("1%", "0.5%"), [0.01, 0.005], False),
+        ("discount", ("0.1", "0.5"), [0.1, 0.5], False),
+    ],
+)
+def test_a_discount_in_per_cent_is_divided_however_small(
+    tmp_path, sources, name, values, meant, asked
+):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "subscriptions.csv").write_text(
+        f"id,customer_id,start_date,term_end,ended_at,arr,{name}\n"
+        f"a,1,2024-01-01,2025-01-01,,10,{values[0]}\nb,2,2024-02-01,2025-02-01,,20,{values[1]}\n"
+    )
+    proposal = begin("mine", str(folder), [], sources)
+    rows = _rows(_ingested(sources, folder), "subscriptions")
+    assert [row["discount"] for row in rows] == pytest.approx(meant)
+    assert ("discount" in {column for _, column, *_ in proposal.unsure}) is asked
+
+
 def test_an_end_that_stands_in_every_row_is_an_agreed_one(tmp_path, sources):
     folder = tmp_path / "exports"
     folder.mkdir()
@@ -250,6 +338,26 @@ def test_exports_of_known_products_are_recognised_under_any_name(tmp_path, sourc
     }
     tickets = _rows(_ingested(sources, folder, "2024-09-01"), "tickets")
     assert [row["account_id"][-1] for row in tickets] == ["1", "2", "3"]
+
+
+def test_a_ticket_of_an_organisation_that_is_two_accounts_is_refused_once_by_its_name(
+    tmp_path, sources
+):
+    here = Path(__file__).parents[2] / "sources"
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    for file in [*(here / "salesforce").iterdir(), *(here / "zendesk").iterdir()]:
+        (folder / file.name).write_text(file.read_text())
+    accounts = (folder / "Account.csv").read_text()
+    (folder / "Account.csv").write_text(accounts.replace(",Dune Ltd,", ",birch & sons ,"))
+    tickets = (folder / "tickets.csv").read_text()
+    (folder / "tickets.csv").write_text(tickets.replace("Dune Ltd", '"Cedar, Inc."'))
+    begin("mine", str(folder), [], sources)
+    with pytest.raises(BadInput) as refused:
+        _ingested(sources, folder, "2024-09-01")
+    assert [(f.table, f.column, f.value) for f in refused.value.findings] == [
+        ("tickets", "account_id", "Birch & Sons")
+    ]
 
 
 def test_tables_of_a_database_are_mapped_and_its_password_is_not_shown(given, sources):

@@ -35,6 +35,9 @@ def _read(kind, values):
         ("instant", ["1706720700000"], ["2024-01-31 17:05:00"]),
         ("number", ["1,234.50", "12"], ["1234.50", "12"]),
         ("number", ["1.234,50", "12,5"], ["1234.50", "12.5"]),
+        ("number", ["1.234.567", "12.000", "5000"], ["1234567", "12000", "5000"]),
+        ("number", ["12.000", "1.234", "900"], ["12000", "1234", "900"]),
+        ("number", ["€ 12.000", "€ 900"], ["12000", "900"]),
         ("number", ["€ 12.50", "$7"], ["12.50", "7"]),
         ("number", ["EUR 12.50"], ["12.50"]),
         ("number", ["12.5 %"], ["12.5"]),
@@ -46,10 +49,29 @@ def test_a_spelling_is_read_as_it_was_meant(kind, values, meant):
 
 @pytest.mark.parametrize(
     ("kind", "values"),
-    [("date", ["03/04/2024"]), ("number", ["1,234"]), ("instant", ["03/04/2024 10:00"])],
+    [
+        ("date", ["03/04/2024"]),
+        ("number", ["1,234"]),
+        ("number", ["12.000", "24.500"]),
+        ("number", ["12.125", "7"]),
+        ("number", ["12.000", "5000"]),
+        ("number", ["€ 12.000"]),
+        ("instant", ["03/04/2024 10:00"]),
+    ],
 )
 def test_what_could_be_read_in_two_ways_is_not_sure(kind, values):
     assert not spelling(kind, values).sure
+
+
+@pytest.mark.parametrize("values", [["12.000", "900"], ["1.234.567"], ["€ 12.000", "€ 900"]])
+def test_points_that_can_only_part_thousands_are_sure_and_said(values):
+    found = spelling("number", values)
+    assert (found.said, found.sure) == ("thousands with points", True)
+
+
+@pytest.mark.parametrize("other", ["0.125", "1200.000", "12.5", "1.5e3"])
+def test_points_are_decimals_where_one_cannot_part_thousands(other):
+    assert spelling("number", ["12.000", other]).sql == "{x}"
 
 
 @pytest.mark.parametrize(

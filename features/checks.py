@@ -114,6 +114,15 @@ def _rules(columns: dict[str, list[str]], data_end: date | None) -> list[Rule]:
         ),
         Rule(
             "subscriptions",
+            "term_end",
+            ("start_date", "term_end"),
+            _where("subscriptions", "term_end", "term_end <= start_date"),
+            "a term that ends on or before its start_date",
+            "Give the first day the customer is free to leave; "
+            "leave it empty if they may leave at any time",
+        ),
+        Rule(
+            "subscriptions",
             "arr",
             ("arr",),
             _where("subscriptions", "arr", "arr < 0"),
@@ -165,7 +174,8 @@ def _rules(columns: dict[str, list[str]], data_end: date | None) -> list[Rule]:
                 ("ended_at",),
                 _where("subscriptions", "ended_at", beyond),
                 f"an end after the data's end ({data_end}) without notice_at",
-                "Leave it empty while the row runs, or give the day notice was given",
+                "Leave it empty while the row runs, or give the day notice was given, or give "
+                "data_until if the data reach further than that",
             )
         )
     return rules

@@ -7,12 +7,14 @@ from datetime import date
 import duckdb
 
 from features.spans import day, first_records, spans, supplied
+from features.support import URGENT
 from features.tables import Finding
 
 EARLY_SHARE = 0.05
 BULK_SHARE = 0.2
 BULK_DAYS = 30
 STALE_DAYS = 7
+TERM_YEARS = 10
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -21,9 +23,10 @@ def warnings(con: Connection, data_until: date | None) -> list[Finding]:
     """Every warning about the tables in `con`; `data_until` is the first day they do not hold."""
     columns = supplied(con)
     found = _empty(con, columns) + _unlisted_features(con, columns) + _answered_early(con, columns)
+    found += _none_urgent(con, columns)
     if {"accounts", "subscriptions"} <= columns.keys():
         found += _contracts(con, columns["subscriptions"])
-        found += _before_first_start(con, columns)
+        found += _before_first_start(con, columns) + _created_late(con)
     for name, there in columns.items():
         found += _bulk_load(con, name, there)
     if data_until is not None:
@@ -39,9 +42,9 @@ def _contracts(con: Connection, columns: list[str]) -> list[Finding]:
         "QUALIFY row_number() OVER (PARTITION BY subscription_id "
         f"ORDER BY {'recorded_at DESC NULLS LAST, ' if 'recorded_at' in columns else ''}1) = 1"
     )
-    rows, overlapping, zero, ended, early = _one(
+    rows, overlapping, zero, long, ended, early = _one(
         con,
-        """
+        f"""
         WITH paid AS (
             SELECT *, coalesce(ended_at, DATE '9999-12-31') AS until FROM newest
             WHERE coalesce(arr, 1) > 0
@@ -61,6 +64,8 @@ def _contracts(con: Connection, columns: list[str]) -> list[Finding]:
         SELECT (SELECT count(*) FROM newest),
             (SELECT count(*) FROM after WHERE start_date < earlier_until),
             (SELECT count(*) FROM newest WHERE ended_at = start_date),
+            (SELECT count(*) FROM newest
+                WHERE term_end > start_date + INTERVAL {TERM_YEARS} YEAR),
             (SELECT count(*) FROM ends),
             (SELECT count(*) FROM ends WHERE ended_at < term_end AND NOT replaced)
         """,
@@ -80,6 +85,10 @@ def _contracts(con: Connection, columns: list[str]) -> list[Finding]:
         message = f"{_share(early, ended)} ended rows with a term end before it, without successor"
         action = "The term does not seem to bind: leave term_end empty if customers may leave"
         found.append(_warning("subscriptions", "term_end", early, message, action))
+    if long:
+        message = f"{_share(long, rows)} rows have a term longer than {TERM_YEARS} years"
+        action = "Nothing falls due until then: leave empty if they may leave at any time"
+        found.append(_warning("subscriptions", "term_end", long, message, action))
     if most == 1 and accounts > 1:
         message = f"each of {accounts:,} accounts has one row for ever: no renewal ever made a row"
         action = "Is this today's state? Renewals and changes of price, plan or seats are rows"
@@ -106,6 +115,26 @@ def _before_first_start(con: Connection, columns: dict[str, list[str]]) -> list[
                 action = "Is account_id the same key in both, or was there a trial without a row?"
                 found.append(_warning(name, "account_id", before, message, action))
     return found
+
+
+def _created_late(con: Connection) -> list[Finding]:
+    """Accounts of which nothing is known while their first contracts run already."""
+    accounts, late = _one(
+        con,
+        """
+        SELECT count(*), count(*) FILTER (WHERE created > first)
+        FROM (
+            SELECT account_id, CAST(min(created_at) AS DATE) AS created FROM accounts GROUP BY 1
+        ) JOIN (
+            SELECT account_id, min(start_date) AS first FROM subscriptions GROUP BY 1
+        ) USING (account_id)
+        """,
+    )
+    if not late:
+        return []
+    message = f"{_share(late, accounts)} accounts came to be after their first contract began"
+    action = "Segment and industry are unknown until then: use the earlier of the two"
+    return [_warning("accounts", "created_at", late, message, action)]
 
 
 def _bulk_load(con: Connection, name: str, columns: list[str]) -> list[Finding]:
@@ -181,6 +210,24 @@ def _answered_early(con: Connection, columns: dict[str, list[str]]) -> list[Find
                 action = "Are both in UTC?"
                 found.append(_warning("tickets", column, early, message, action))
     return found
+
+
+def _none_urgent(con: Connection, columns: dict[str, list[str]]) -> list[Finding]:
+    if "priority" not in columns.get("tickets", []):
+        return []
+    said, urgent, examples = _one(
+        con,
+        f"""
+        SELECT sum(n), sum(n) FILTER (WHERE {URGENT}),
+            string_agg(priority, ', ' ORDER BY n DESC, priority)
+        FROM (SELECT priority, count(*) AS n FROM tickets WHERE priority IS NOT NULL GROUP BY 1)
+        """,
+    )
+    if not said or urgent:
+        return []
+    message = f"no priority of the {said:,} tickets with one counts as urgent: {examples[:200]}"
+    action = "Write urgent in the SELECT for those that are: until then there are none"
+    return [_warning("tickets", "priority", said, message, action)]
 
 
 def _one(con: Connection, sql: str, *values: object) -> tuple:

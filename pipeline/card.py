@@ -246,4 +246,7 @@ def run(name: str) -> None:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1])
+    from pipeline.refusal import in_sentences
+
+    with in_sentences():
+        run(sys.argv[1])

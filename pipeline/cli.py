@@ -7,10 +7,9 @@ answers at once.
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
+from pipeline.refusal import in_sentences
 from pipeline.verbs import (
     beginning,
     data,
@@ -64,17 +63,8 @@ health_app.command()(health.diff)
 def main() -> None:
     """Run a verb; what is wrong is said in sentences: exit 2 for bad input, 3 where the gate
     found a leak, 1 for an error."""
-    try:
+    with in_sentences():
         app()
-    except OSError as error:
-        print(f"{error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
-    except (ValueError, RuntimeError) as error:
-        kinds = refusals() if type(error).__module__.split(".")[0] in PACKAGES else ()
-        if not isinstance(error, (*kinds, RuntimeError)):
-            raise
-        print(error, file=sys.stderr)
-        sys.exit(2 if isinstance(error, kinds) else 3 if leaks(error) else 1)
 
 
 def leaks(error: Exception) -> bool:
@@ -108,6 +98,7 @@ def refusals() -> tuple[type[Exception], ...]:
     from serve.freshness import Refused
     from serve.given import BadInput as BadFeatures
     from serve.sealing.entries import Unsealable
+    from serve.sealing.verification import NoAnchor
     from serve.settling import BeyondData
 
     return (
@@ -122,6 +113,7 @@ def refusals() -> tuple[type[Exception], ...]:
         CannotJudge,
         Entangled,
         MissingColumns,
+        NoAnchor,
         NoMornings,
         NoPast,
         NotComparable,

@@ -21,4 +21,7 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    run()
+    from pipeline.refusal import in_sentences
+
+    with in_sentences():
+        run()

@@ -91,4 +91,7 @@ def meta(settings: Settings, calendar: Calendar, version: str) -> dict:
 
 
 if __name__ == "__main__":
-    run()
+    from pipeline.refusal import in_sentences
+
+    with in_sentences():
+        run()

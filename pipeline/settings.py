@@ -151,9 +151,64 @@ def checked(values: object, path: Path) -> Settings:
 
 
 def read(path: Path = files.PARAMS) -> dict[str, Any]:
-    """params.yaml as plain values."""
+    """params.yaml as plain values; raises BadParams with the line where it is no YAML."""
     try:
         text = path.read_text(encoding="utf-8")
+        twice = [
+            f"{path} line {line}: {key} stands there twice: keep one of the two"
+            for line, key in repeated(yaml.compose(text, Loader=yaml.CSafeLoader))
+        ]
+        values = yaml.load(text, Loader=Placed)
     except FileNotFoundError:
         raise BadParams(f"{path} is not in {Path.cwd()}: run from the top of the clone") from None
-    return yaml.load(text, Loader=yaml.CSafeLoader)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise BadParams(f"{path} line {line}: it is not UTF-8: save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        raise BadParams(no_yaml(error, path)) from None
+    if twice:
+        raise BadParams("\n".join(twice))
+    return values
+
+
+class Placed(yaml.CSafeLoader):
+    """Reads YAML; of a value that is none, such as the day 2025-02-30, it says the line, too."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
+
+
+def repeated(root: yaml.Node | None) -> list[tuple[int, str]]:
+    """The line and the name of every key that its block has already, of which YAML takes the last.
+
+    >>> repeated(yaml.compose("a: {b: 1, c: 2, b: 3}\\nb: 4\\na: 5"))
+    [(1, 'b'), (3, 'a')]
+    """
+    found, seen, left = [], set(), [root]
+    while left:
+        node = left.pop()
+        if id(node) in seen:  # an alias: the same node under a second name
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            left += node.value
+        elif isinstance(node, yaml.MappingNode):
+            keys: set[str] = set()
+            for key, value in node.value:
+                left.append(value)
+                if isinstance(key, yaml.ScalarNode) and key.value in keys:
+                    found.append((key.start_mark.line + 1, key.value))
+                elif isinstance(key, yaml.ScalarNode):
+                    keys.add(key.value)
+    return sorted(found)
+
+
+def no_yaml(error: yaml.YAMLError, path: Path) -> str:
+    """What YAML cannot read, with its line, and what to look for."""
+    mark = getattr(error, "problem_mark", None)
+    place = path if mark is None else f"{path} line {mark.line + 1}"
+    what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{place}: it is no YAML: {what}. Indent with spaces, close every bracket and quote"

@@ -142,25 +142,33 @@ def comparison(found: Comparison) -> None:
 
 
 def cell(figure: Mapping[str, Any] | None) -> str:
-    """A figure over its interval, or – where there is none."""
-    if figure is None or figure["value"] is None:
+    """A figure over its interval, alone where that is unknown, or – where there is none.
+
+    >>> cell({"value": 0.678, "low": 0.61, "high": 0.75}), cell(None)
+    ('0.678\\n0.61–0.75', '–')
+    >>> cell({"value": 0.678, "low": None, "high": None})
+    '0.678'
+    """
+    if figure is None or not known(figure["value"]):
         return "–"
-    return f"{figure['value']:.3f}\n{figure['low']:.2f}–{figure['high']:.2f}"
+    value = f"{figure['value']:.3f}"
+    if not known(figure["low"]):
+        return value
+    return f"{value}\n{figure['low']:.2f}–{figure['high']:.2f}"
 
 
 def verdicts(pairs: list[dict[str, Any]], where: str = "") -> None:
     """What the learnt model is against each other scorer, by the primary metric."""
     for pair in pairs:
         if pair["primary"] and pair["model"] == "model":
+            told = []
+            if known(pair["difference"]):
+                told.append(f"{METRICS[pair['metric']]} {pair['difference']:+.4f}")
+            if known(pair["low"]):
+                told.append(f"95 % {pair['low']:+.4f} to {pair['high']:+.4f}")
             console().print(
                 f"  against {LABELS.get(pair['against'], pair['against'])}{where}: "
-                f"[bold]{pair['verdict']}[/bold]"
-                + (
-                    f" ({METRICS[pair['metric']]} {pair['difference']:+.4f}, 95 % "
-                    f"{pair['low']:+.4f} to {pair['high']:+.4f})"
-                    if known(pair["difference"])
-                    else ""
-                )
+                f"[bold]{pair['verdict']}[/bold]" + (f" ({', '.join(told)})" if told else "")
             )
 
 
@@ -191,8 +199,12 @@ def headline(figures: Mapping[str, Any], page: Path) -> None:
         )
         for of in part["models"]:
             cells = [
-                f"{METRICS[name]} {of[name]['value']:.3f} "
-                f"({of[name]['low']:.3f}–{of[name]['high']:.3f})"
+                f"{METRICS[name]} {of[name]['value']:.3f}"
+                + (
+                    f" ({of[name]['low']:.3f}–{of[name]['high']:.3f})"
+                    if known(of[name]["low"])
+                    else ""
+                )
                 for name in ("auc", "lift", "log_loss")
                 if of.get(name, {}).get("value") is not None
             ]

@@ -79,4 +79,7 @@ def learn(name: str) -> Learnt:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1])
+    from pipeline.refusal import in_sentences
+
+    with in_sentences():
+        run(sys.argv[1])

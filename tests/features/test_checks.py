@@ -69,6 +69,15 @@ def test_a_value_outside_the_contract_is_a_fault(con, column, kind, right, wrong
     assert (fault.column, fault.message, fault.row) == (column, message, 2)
 
 
+@pytest.mark.parametrize("end", ["start_date", "DATE '2020-01-01'"])
+def test_a_term_that_ends_before_it_has_begun_is_a_fault(con, end):
+    con.execute(f"UPDATE subscriptions SET term_end = {end} WHERE subscription_id = 's2'")
+    (fault,) = faults(con, date(2024, 6, 1))
+    assert (fault.column, fault.row) == ("term_end", 2)
+    assert fault.message == "a term that ends on or before its start_date"
+    assert "leave it empty if they may leave at any time" in fault.action
+
+
 def test_a_row_is_named_by_its_place_in_what_was_brought(con):
     con.execute("UPDATE subscriptions SET arr = -arr WHERE subscription_id = 's2'")
     (fault,) = faults(con, date(2024, 6, 1))
@@ -79,6 +88,12 @@ def test_an_end_on_the_day_after_the_last_day_is_no_future_end(con):
     assert faults(con, date(2024, 5, 1)) == []
     (fault,) = faults(con, date(2024, 4, 30))
     assert "an end after the data's end (2024-04-30)" in fault.message
+
+
+def test_who_brings_nothing_but_contracts_is_told_to_say_until_when_the_data_reach(con):
+    (fault,) = faults(con)
+    assert "an end after the data's end (2024-01-02)" in fault.message
+    assert "or give data_until" in fault.action
 
 
 def test_an_end_is_not_in_the_future_while_some_table_reaches_it(con):

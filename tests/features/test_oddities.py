@@ -69,6 +69,18 @@ def test_ends_before_the_term_are_counted_unless_a_row_takes_over(con):
     assert warning.message.startswith("33 % (1 of 3) ended rows with a term end before it")
 
 
+def test_a_term_of_more_than_ten_years_is_counted_as_it_may_mean_none(con):
+    load(con, subscriptions=table("""
+        subscription_id account_id start_date term_end   ended_at   arr
+        s1              acme       2024-06-28 9999-12-31 -          10   <- for ever
+        s2              bolt       2024-01-01 2034-01-01 -          10   <- ten years
+        s3              bolt       2023-01-01 2024-01-01 2024-01-01 10
+    """))  # fmt: skip
+    (warning,) = _about(warnings(con, UNTIL), "term_end")
+    assert warning.message == "33 % (1 of 3) rows have a term longer than 10 years"
+    assert "leave empty if they may leave at any time" in warning.action
+
+
 def test_one_row_for_ever_in_every_account_is_odd(con):
     world = table("""
         subscription_id account_id start_date term_end ended_at   arr
@@ -127,6 +139,46 @@ def test_use_and_tickets_before_the_first_start_are_counted(con):
         ("tickets", "1"),
     ]
     assert [w.value for w in _about(found, "resolved_at")] == ["1"]
+
+
+def test_accounts_that_came_to_be_after_their_first_contract_are_counted(con):
+    load(
+        con,
+        accounts=table("""
+            account_id created_at
+            acme       2024-06-01T09:15:00  <- moved to another CRM
+            bolt       2024-01-01T09:15:00  <- on the first day
+            coil       2024-06-28           <- never a customer
+        """),
+        subscriptions=table("""
+            subscription_id account_id start_date term_end ended_at   arr
+            s1              acme       2021-09-02 -        2022-09-02 10
+            s2              acme       2024-06-28 -        -          10
+            s3              bolt       2024-01-01 -        -          10
+        """),
+    )
+    (warning,) = _about(warnings(con, UNTIL), "created_at")
+    assert warning.message.startswith(
+        "50 % (1 of 2) accounts came to be after their first contract"
+    )
+    assert "use the earlier of the two" in warning.action
+
+
+def test_priorities_of_which_none_counts_as_urgent_are_listed(con):
+    tickets = table("""
+        ticket_id account_id opened_at  priority
+        t1        acme       2024-06-28 1-High
+        t2        acme       2024-06-28 2-Low
+        t3        acme       2024-06-28 2-Low
+        t4        acme       2024-06-28 -
+    """)
+    load(con, tickets=tickets)
+    (warning,) = _about(warnings(con, UNTIL), "priority")
+    assert "no priority of the 3 tickets with one counts as urgent: 2-Low, 1-High" in str(warning)
+    load(con, tickets=tickets.replace({"1-High": "P1"}))
+    assert _about(warnings(con, UNTIL), "priority") == []
+    load(con, tickets=tickets.assign(priority=None))
+    assert _about(warnings(con, UNTIL), "priority") == []
 
 
 def test_a_fifth_recorded_on_one_day_a_month_late_is_a_bulk_load(con):

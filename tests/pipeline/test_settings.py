@@ -57,6 +57,34 @@ def test_a_health_measure_that_is_no_feature_is_refused(tmp_path):
         load(changed(tmp_path, change))
 
 
+SPOILT = {
+    "a tab": ("\tgrace: 30", "it is no YAML: found character that cannot start"),
+    "a stray bracket": ("  grace: [30", "it is no YAML: did not find expected"),
+    "a day that is none": ("  grace: 2025-02-30", "it is no YAML: day is out of range"),
+    "a letter that is not UTF-8": ("  grace: 30 # für", "it is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_a_file_that_cannot_be_read_is_refused_with_the_line(tmp_path, spoil):
+    line, message = SPOILT[spoil]
+    path = tmp_path / "params.yaml"
+    path.write_bytes(f"seed: 1\ncontracts:\n{line}\n".encode("latin-1"))
+    with pytest.raises(BadParams, match=rf"params.yaml line [34]: {message}"):
+        load(path)
+
+
+def test_every_key_that_stands_there_twice_is_named_at_any_level(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("seed: 1\nlearning:\n  gradient: {leaves: 3, leaves: 4}\nseed: 2\n")
+    with pytest.raises(BadParams) as refused:
+        load(path)
+    assert str(refused.value).splitlines() == [
+        f"{path} line 3: leaves stands there twice: keep one of the two",
+        f"{path} line 4: seed stands there twice: keep one of the two",
+    ]
+
+
 def test_without_params_the_message_says_where_to_stand(tmp_path):
     with pytest.raises(BadParams, match="top of the clone"):
         load(tmp_path / "params.yaml")

@@ -9,8 +9,12 @@ from html.parser import HTMLParser
 import pytest
 
 from pipeline.data_report import data_report
+from pipeline.ingest import ingest
 from pipeline.validate import render_html, render_text, write_report
+from simulation.company import simulate
 from tests.pipeline.exports import Company
+from tests.simulation.conftest import SETTINGS
+from tests.workspace import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,16 @@ def test_of_a_table_in_parts_the_rows_and_days_of_all_parts_count(report):
     usage = _table(report, "usage")
     assert (usage["rows"], usage["first"], usage["last"]) == (2, "2024-06-01", "2024-06-01")
     assert usage["beyond_data_until"] == 1 and usage["rows_by_month"]["2024-06"] == 1
+
+
+def test_the_simulated_company_has_right_terms_accounts_and_priorities(tmp_path):
+    simulate(SETTINGS.model_copy(update={"accounts": 60, "months": 18}), tmp_path / "raw")
+    source, out = ROOT / "sources/simulated", tmp_path / "tables"
+    ingest(source, str(tmp_path / "raw"), date(2023, 1, 1), None, out)
+    warned = {(warning["table"], warning["column"]) for warning in data_report(out)["warnings"]}
+    assert not warned & {
+        ("accounts", "created_at"), ("subscriptions", "term_end"), ("tickets", "priority"),
+    }  # fmt: skip
 
 
 def test_tables_without_rows_or_days_are_reported_all_the_same(tmp_path):

@@ -20,7 +20,7 @@ from benchmarks.catalogue import INDEX, LEAKS, Case, Leak
 from benchmarks.worlds import World, world
 from models.gate import Probed, probe
 from models.target import learnable
-from pipeline import files
+from pipeline import files, gate
 from pipeline.settings import Settings, load
 
 
@@ -44,12 +44,9 @@ def targets(made: World, settings: Settings) -> Iterator[Clean]:
             learnable(told[cutoff], target, settings.targets)
             for cutoff in (files.SERVING, files.BACKTEST)
         )
-        grace, asked = settings.contracts.grace, made.observations
-        settled = target.is_settled(
-            asked["as_of"], by=by.date(), grace=grace, delay=made.calendar.delay
-        )
-        due = asked[target.is_eligible(asked) & settled & asked["decided"].isna()]
-        case = Case(features, told[files.SERVING], rows, earlier, asked, due)
+        grace, every = settings.contracts.grace, made.observations
+        due = gate.asked(every, told[files.SERVING], target, settings, made.calendar)
+        case = Case(features, told[files.SERVING], rows, earlier, every, due)
         yield Clean(name, case, by, target.horizon + grace + made.calendar.delay)
 
 

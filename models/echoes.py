@@ -46,8 +46,9 @@ def echo(column: str, told: Told, settings: GateSettings) -> Iterator[Evidence]:
     """A value, a tail or the missingness of a column among which the outcome is almost certain.
 
     Each account counts once, in parts where only some of its rows have the outcome; elsewhere means
-    rows at the same lead. The odds ratio must be beyond its limit even at the lower end of its
-    interval, among all rows or among those far off, where an honest column tells less.
+    as many rows at each lead: an outcome may fall due in some of them only. The odds ratio must be
+    beyond its limit even at the lower end of its interval, among all rows or among those far off,
+    where an honest column tells less.
     """
     found: list[tuple[float, float, str]] = []
     groups = list(_groups(told.features[column]))
@@ -96,7 +97,7 @@ def _odds(
     if (gone + there)[share > 0].min() == 0 or there.sum() == 0:
         return None
     most = np.array([settings.most_odds(lead) for lead in told.leads])
-    outside = float(share @ logit((gone + 0.5) / (gone + there + 1)))
+    outside = _logit(float(share @ ((gone + 0.5) / (gone + there + 1))))
     a, b = float(gone.sum()), float(there.sum())
     up = _logit(betaincinv(a + 1, b, 1 - settings.chance)) - _logit((a + 0.5) / (a + b + 1))
     inside = _logit((lost + 0.5) / (lost + kept + 1))

@@ -12,8 +12,9 @@ import pandas as pd
 
 from features.feature import build, families
 from features.publication import read_frame
-from models.gate import LeakFound, Probed, probe
-from models.target import learnable
+from models.chain import chain
+from models.gate import Probed, probe
+from models.target import Target, learnable
 from pipeline import files
 from pipeline.calendar import Calendar
 from pipeline.cut import cut
@@ -21,7 +22,6 @@ from pipeline.observe import observed
 from pipeline.settings import Settings, load
 
 INDEX = ["account_id", "as_of"]
-REFUSED = 3
 
 
 def probed(name: str, settings: Settings, calendar: Calendar) -> Probed:
@@ -35,10 +35,6 @@ def probed(name: str, settings: Settings, calendar: Calendar) -> Probed:
     rows, earlier = (learnable(told, target, settings.targets) for told in labels.values())
     by = labels[files.SERVING]["by"].max()
     observations = read_frame(files.OBSERVATIONS)
-    settled = target.is_settled(
-        observations["as_of"], by=by.date(), grace=grace, delay=calendar.delay
-    )
-    asked = target.is_eligible(observations) & settled & observations["decided"].isna()
 
     def rebuild(sample: pd.DataFrame) -> pd.DataFrame:
         return rebuilt(files.FACTS, sample, settings, calendar)
@@ -48,13 +44,31 @@ def probed(name: str, settings: Settings, calendar: Calendar) -> Probed:
         rows,
         earlier,
         observations,
-        observations[asked],
+        asked(observations, labels[files.SERVING], target, settings, calendar),
         by=by,
         gap_days=target.horizon + grace + calendar.delay,
         leads=settings.comparison.leads,
         settings=settings.gate,
         rebuild=rebuild,
     )
+
+
+def asked(
+    observations: pd.DataFrame,
+    labels: pd.DataFrame,
+    target: Target,
+    settings: Settings,
+    calendar: Calendar,
+) -> pd.DataFrame:
+    """The settled, undecided observations of a target, which should all be told; without those to
+    whom something happened that the target is `given` the absence of: to leave them out is no leak.
+    """
+    by, grace = labels["by"].max().date(), settings.contracts.grace
+    settled = target.is_settled(observations["as_of"], by=by, grace=grace, delay=calendar.delay)
+    due = observations[target.is_eligible(observations) & settled & observations["decided"].isna()]
+    before = [ancestor.result for ancestor in chain(target, settings.targets)[:-1]]
+    met = labels.loc[labels["result"].isin(before), INDEX]
+    return due[~pd.MultiIndex.from_frame(due[INDEX]).isin(pd.MultiIndex.from_frame(met))]
 
 
 def rebuilt(
@@ -87,8 +101,7 @@ def run(name: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    from pipeline.refusal import in_sentences
+
+    with in_sentences():
         run(sys.argv[1])
-    except LeakFound as leak:
-        print(leak, file=sys.stderr)
-        sys.exit(REFUSED)

@@ -62,3 +62,14 @@ def test_a_handful_of_accounts_is_no_evidence(small, count):
     lost = small.rows.loc[small.rows["outcome"], "account_id"].unique()[:count]
     mine = small.features.index.get_level_values("account_id").isin(lost)
     assert not found(small, (mine & small.told().eq(1)).astype(float), "echo")
+
+
+def test_chance_is_no_echo_where_the_outcome_falls_due_at_some_leads_only():
+    large = company(accounts=1200)
+    soon = large.rows["days_to_due"] <= 30
+    rows = large.rows.assign(outcome=large.rows["outcome"] & soon)
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        noise = rng.poisson(1.5, len(large.features)).astype(float)
+        told = arrange(large.with_column(noise).features, rows, LEADS)
+        assert not any(one.found for one in echoes.echo("planted", told, SETTINGS))

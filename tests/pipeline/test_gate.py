@@ -13,6 +13,8 @@ import pytest
 from features.feature import definitions
 from models.gate import LeakFound
 from pipeline import files, gate
+from pipeline.calendar import Calendar
+from pipeline.settings import load
 from tests.workspace import ROOT
 
 
@@ -26,6 +28,18 @@ def known_outcomes() -> None:
         features["seats"] = lost.reindex(at).to_numpy()
         path.unlink()
         features.to_parquet(path)
+
+
+def test_rows_that_a_target_leaves_out_on_purpose_are_not_asked_for(company):
+    with company.inside():
+        settings, calendar = load(), Calendar.read(files.CALENDAR)
+        observations = pd.read_parquet(files.OBSERVATIONS)
+        labels = pd.read_parquet(files.LABELS / "downsell" / "serving.parquet")
+        due = gate.asked(observations, labels, settings.targets["downsell"], settings, calendar)
+        told = due.merge(labels[["account_id", "as_of", "result"]], how="left")
+        given = labels.loc[labels["settled"], "result"].isin(["churned", "expanded"])
+    assert given.any() and not told["result"].isin(["churned", "expanded"]).any()
+    assert told["result"].notna().any() and len(due) < len(observations)
 
 
 @pytest.fixture

@@ -232,7 +232,10 @@ def _words(churn: Difference | None, renewed: Difference | None, accounts: dict[
             worse = f"{100 * churn.value:.1f} points ({-ends[1]:.1f} to {-ends[0]:.1f})"
             said = f"More churned among the treated, by {worse}"
     else:
-        said = f"Cannot tell: fewer churned among the treated by {size}, which holds none"
+        said = (
+            f"Cannot tell: the treated churned {100 * churn.value:+.1f} points against the others "
+            f"({100 * churn.low:+.1f} to {100 * churn.high:+.1f}), which holds none"
+        )
     if renewed is None or not np.isfinite([renewed.low, renewed.high]).all():
         return f"{said}; too little is known of the ARR"
     money = (

@@ -55,13 +55,12 @@ def of_record(settings: Settings, record: Record) -> Comparison:
     """The duel over what was published, as far as it is settled."""
     loss = cycle.loss(settings)
     calendar = Calendar.read(files.CALENDAR)
-    known = record.outcomes["known_on"].max()
     told = standing(
         record.predictions,
         record.outcomes,
         target=loss.name,
         horizon=loss.horizon,
-        by=calendar.data_until if pd.isna(known) else known.date(),
+        by=record.read_on or calendar.data_until,
         wait=calendar.wait(settings.contracts.grace),
         sizes=settings.rates.sizes,
     )
@@ -76,4 +75,7 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    run()
+    from pipeline.refusal import in_sentences
+
+    with in_sentences():
+        run()

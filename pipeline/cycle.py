@@ -28,7 +28,7 @@ from pipeline.identity import identity, of_frame
 from pipeline.morning import Morning, morning
 from pipeline.settings import Settings
 from serve.batch import Cycle, Due, Identity, score_cycle
-from serve.freshness import Refused, check_freshness
+from serve.freshness import Refused, check_freshness, check_reached
 from serve.judgement import Scorers
 
 
@@ -106,9 +106,10 @@ def scorers(settings: Settings, models: Mapping[str, Model], customers: pd.DataF
 
 def score(settings: Settings, as_of: date, within: int, facts: Path = files.FACTS) -> Cycle:
     """Every renewal due within so many days of a morning, scored or with the reason why not."""
+    calendar = Calendar.read(files.CALENDAR)
+    check_reached(as_of, calendar.data_until)
     check_freshness(facts, as_of, settings.cycle.freshness)
     known = bundles(settings, as_of)
-    calendar = Calendar.read(files.CALENDAR)
     told = rivals.learnt(
         settings, loss(settings).name, known.cutoff, rivals.past_features(), calendar
     )

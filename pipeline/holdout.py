@@ -14,7 +14,7 @@ from models.holdout import Detectable
 from models.holdout_effect import Effect, effect
 from serve.freshness import Refused
 from serve.ledger import Ledger
-from serve.record import KEY
+from serve.record import KEY, SETTLED, UNSETTLED
 
 
 class HoldoutSettings(BaseModel):
@@ -63,14 +63,18 @@ def assign(ledger: Ledger, as_of: date, share: float, salt: str) -> Assigned:
 
 
 def newest_effect(ledger: Ledger, settings: HoldoutSettings) -> Effect:
-    """What the newest hold-out with a settled renewal shows; without one, that nothing can be
-    claimed."""
+    """What the newest hold-out shows whose renewals are all settled; while there is none, the
+    newest with any settled. Without one, that nothing can be claimed."""
     every = ledger.assignments()
+    begun: Effect | None = None
     for day in sorted(every["as_of"].unique(), reverse=True):
         as_of = pd.Timestamp(day).date()
         record = ledger.read(as_of, as_of + timedelta(days=1))
         ended = record.outcomes.merge(record.predictions[KEY], on=KEY)
-        if not ended.empty:
-            rows = every[every["as_of"].eq(day)]
-            return effect(rows, ended, seed=settings.seed)
-    return effect(None, pd.DataFrame(), seed=settings.seed)
+        over = not ended["outcome"].isin(UNSETTLED).any()
+        if over or (begun is None and ended["outcome"].isin(SETTLED).any()):
+            shown = effect(every[every["as_of"].eq(day)], ended, seed=settings.seed)
+            if over:
+                return shown
+            begun = shown
+    return begun or effect(None, pd.DataFrame(), seed=settings.seed)

@@ -11,9 +11,11 @@ from sqlalchemy import make_url
 from features.engine import connect
 from pipeline import files, identity
 from pipeline.calendar import Calendar
+from pipeline.cycle import loss
 from pipeline.settings import Settings
 from serve import settling
 from serve.batch import Cycle
+from serve.freshness import Refused
 from serve.ledger import Ledger
 from serve.sealing.receipts import Receipt, Run, Settlement
 
@@ -52,16 +54,32 @@ def publish(cycle: Cycle, ledger: Ledger | None, folder: Path) -> Receipt | None
     return receipt
 
 
-def settle(settings: Settings, ledger: Ledger, as_of: date) -> Settlement:
-    """Write down how every predicted renewal stands, by the facts known before a day."""
-    calendar = Calendar.read(files.CALENDAR)
+class NothingPredicted(Refused):
+    """Nothing in the ledger was predicted by the day."""
+
+
+def settle(settings: Settings, ledger: Ledger, as_of: date) -> tuple[Settlement, list[str]]:
+    """Write down how every renewal predicted up to a day stands, by the facts known before it.
+
+    Beside it the predicted accounts of whom the facts have no subscription any more: how theirs
+    stand cannot be said, and what stood before stays. Raises NothingPredicted, and
+    serve.settling.BeyondData.
+    """
+    calendar, predicted = Calendar.read(files.CALENDAR), ledger.renewals(by=as_of)
+    if predicted.empty and len(runs := ledger.runs()):
+        raise NothingPredicted(
+            f"nothing in the ledger was predicted by {as_of}: its first morning is "
+            f"{runs['as_of'].min():%Y-%m-%d}"
+        )
     with connect(settings.engine) as con:
         found = settling.settle(
             con,
             files.FACTS,
-            ledger.renewals(),
+            predicted,
             as_of=as_of,
             grace=settings.contracts.grace,
             data_until=calendar.data_until,
+            horizon=loss(settings).horizon,
+            before=ledger.outcomes(),
         )
-    return ledger.settle(found)
+    return ledger.settle(found.outcomes), found.vanished

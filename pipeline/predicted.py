@@ -26,10 +26,9 @@ from pipeline.hindsight.timeline import hindsight
 from pipeline.settings import Settings, load
 from serve import predicted, predictions
 from serve.predictions import records
-from serve.record import KEY, Record
+from serve.record import KEY, NOT_DUE, OPEN, Record
 
 ENDS = ("renewed", "expanded", "contracted", "churned", "in_grace", "open")
-NOT_DUE = "not_due"
 
 Frames = dict[str, pd.DataFrame]
 Figures = dict[str, Any]
@@ -48,7 +47,7 @@ def figures(
     `tested`: what a hold-out showed; without one no saving can be claimed. The coming cycle, the
     features and the facts are those of the stages before.
     """
-    day, loss = calendar.data_until, cycle.loss(settings)
+    day, loss = record.read_on or calendar.data_until, cycle.loss(settings)
     wait = calendar.wait(settings.contracts.grace)
     judged = standing.standing(
         record.predictions,
@@ -59,10 +58,10 @@ def figures(
         wait=wait,
         sizes=settings.rates.sizes,
     )
-    meta = _meta(settings, calendar, record) | {"source": source, "wait": wait}
+    meta = _meta(settings, calendar, record) | {"source": source, "wait": wait, "as_of": str(day)}
     who, frames = duel.told(judged, settings, meta)
     traded = trade.frames(settings, calendar, record.predictions)
-    both = (record.predictions, record.outcomes)
+    both = (record.predictions, _known(record.outcomes, day, wait, calendar))
     coming = predictions.read(files.CYCLE)
     ahead = monitoring.forecast(settings, settings.forecast, calendar, coming, *both)
     watched = monitoring.monitoring(
@@ -135,7 +134,6 @@ def _meta(settings: Settings, calendar: Calendar, record: Record) -> Figures:
     return {
         **{name: of[name] for name in of if name != "targets"},
         "target": next(each for each in of["targets"] if each["name"] == loss.name),
-        "as_of": str(calendar.data_until),
         "first": None if days.empty else str(days.min().date()),
         "last": None if days.empty else str(days.max().date()),
         "mornings": int(days.nunique()),
@@ -150,7 +148,7 @@ def _meta(settings: Settings, calendar: Calendar, record: Record) -> Figures:
 def _summary(record: Record, judged: Standing) -> Figures:
     scored = record.predictions[record.predictions["status"].eq("scored")]
     asked = scored[KEY].drop_duplicates().merge(record.outcomes, on=KEY, how="left")
-    ended = asked["outcome"].fillna(NOT_DUE)
+    ended = asked["outcome"]
     counts = {name: int(ended.eq(name).sum()) for name in (*ENDS, NOT_DUE)}
     churned = asked.loc[ended.eq("churned"), "arr_due"]
     return {
@@ -162,6 +160,15 @@ def _summary(record: Record, judged: Standing) -> Figures:
         "waiting": judged.waiting,
         "unsealed": int((~scored["sealed"].astype(bool)).sum()),
     }
+
+
+def _known(outcomes: pd.DataFrame, day: date, wait: int, calendar: Calendar) -> pd.DataFrame:
+    """The outcomes as a morning of today may use them. Where they were read on an earlier day, what
+    was not ripe then is open: losses are known first, and would pass for a bad month."""
+    if day == calendar.data_until:
+        return outcomes
+    waits = outcomes["outcome"].isin(SETTLED) & ~standing.is_ripe(outcomes["due_date"], day, wait)
+    return outcomes.assign(outcome=outcomes["outcome"].mask(waits, OPEN))
 
 
 def _lead_times(record: Record, settings: Settings, day: date, wait: int) -> LeadTimes:
@@ -207,4 +214,7 @@ def _charted(tables: Any) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    run()
+    from pipeline.refusal import in_sentences
+
+    with in_sentences():
+        run()

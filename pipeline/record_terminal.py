@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from pipeline.terminal import console, grid
 from serve.record import SETTLED
 from serve.sealing.receipts import Receipt, Settlement
 from serve.sealing.verification import Verification
+
+NAMED = 5  # accounts that are named before the rest is counted
 
 
 def sealed(receipt: Receipt | None) -> None:
@@ -28,8 +30,8 @@ def sealed(receipt: Receipt | None) -> None:
     )
 
 
-def settled(done: Settlement, stands: Mapping[str, int]) -> None:
-    """What was appended, and how all predicted renewals stand."""
+def settled(done: Settlement, stands: Mapping[str, int], vanished: Sequence[str]) -> None:
+    """What was appended, how all predicted renewals stand, and of whom nothing is known now."""
     table = grid("The predicted renewals as last settled", {"outcome": "left", "renewals": "right"})
     for outcome, count in sorted(stands.items(), key=lambda pair: (pair[0] not in SETTLED, pair)):
         table.add_row(outcome.replace("_", " "), f"{count:,}")
@@ -40,6 +42,14 @@ def settled(done: Settlement, stands: Mapping[str, int]) -> None:
     if done.outdated:
         said += f"; {done.outdated:,} readings are older than what is stored, and change nothing"
     console().print(f"{said}; {done.unchanged:,} were known already.", soft_wrap=True)
+    if vanished:
+        named = ", ".join(vanished[:NAMED]) + (", …" if len(vanished) > NAMED else "")
+        console().print(
+            f"[bold]{len(vanished):,} predicted accounts have no subscription in the data any "
+            f"more[/bold] ({escape(named)}): what was settled of them stays, the rest stays open. "
+            "Exports must hold the lost customers too, each under one id.",
+            soft_wrap=True,
+        )
 
 
 def verified(found: Verification) -> None:

@@ -22,6 +22,20 @@ class StaleTable(Refused):
     """A table's last fact lies longer before the morning than is allowed."""
 
 
+class BeyondData(Refused):
+    """The morning lies after the end of the data."""
+
+
+def check_reached(as_of: date, data_until: date) -> None:
+    """Raise BeyondData for a morning after `data_until`, the first day that the data do not hold:
+    the days between would count as days on which nobody did anything."""
+    if as_of > data_until:
+        raise BeyondData(
+            f"the data end before {data_until}, and until {as_of} nobody would seem to do "
+            f"anything: bring newer exports, or ask as of {data_until}"
+        )
+
+
 def check_freshness(facts: Path, as_of: date, freshness: Mapping[str, int]) -> None:
     """Raise StaleTable, naming each table whose last fact known on `as_of` is too old.
 

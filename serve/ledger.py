@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import delete, select
 
-from serve.record import KEY, OUTCOMES, SETTLED, Record
+from serve.record import KEY, OPEN, OUTCOMES, SETTLED, Record
 from serve.sealing import configurations, reading
 from serve.sealing.configurations import Params
 from serve.sealing.entries import Unsealable, entries
@@ -92,7 +92,8 @@ class Ledger:
             return Receipt(run_id, chain.head.hex(), chain.count, new=True)
 
     def settle(self, frame: pd.DataFrame) -> Settlement:
-        """Append the outcomes, columns of OUTCOMES, that say anything new of predicted renewals.
+        """Append the outcomes, columns of OUTCOMES, that say anything new of predicted renewals, or
+        of another decision of a predicted account that decides every month.
 
         What stood before stays, and the newest counts. A reading of an earlier day than the one
         stored changes nothing.
@@ -104,11 +105,13 @@ class Ledger:
         with self._store.writing() as connection:
             chain = Chain(connection)
             expected = reading.due(connection, min(days), max(days))
+            everyone = reading.accounts(connection)
             stored = reading.newest(connection, min(days), max(days))
             for row in rows:
                 key = (row["account_id"], row["due_date"])
                 before = stored.get(key)
-                if key not in expected:
+                monthly = row["month_to_month"] and row["account_id"] in everyone
+                if not (key in expected or monthly or before):
                     counts["unpredicted"] += 1
                 elif before and row["known_on"] < before["known_on"]:
                     counts["outdated"] += 1
@@ -165,25 +168,32 @@ class Ledger:
             return len(gone)
 
     def read(self, since: date = date.min, until: date = date.max) -> Record:
-        """The predictions of the mornings in [since, until), and their renewals' newest outcomes.
+        """The predictions of the mornings in [since, until), and their accounts' newest outcomes.
 
-        Of several runs of one morning the first word on each renewal counts. `sealed`: published
-        on the due date at the latest, by the publisher's clock.
+        A renewal that nobody has looked up yet is open, with `known_on` missing. Of several runs of
+        one morning the first word on each renewal counts. `sealed`: published on the due date at
+        the latest, by the publisher's clock.
         """
         with self._store.reading() as connection:
             of = reading.mornings(connection, since, until)
             said = reading.first_word(reading.published(connection, of))
-            days = said["due_date"]
-            span = (days.min().date(), days.max().date()) if len(said) else (date.max, date.min)
-            ends = reading.ended(connection, *span)
-        asked = said[KEY].drop_duplicates()
-        return Record(said.reset_index(drop=True), ends.merge(asked, on=KEY))
+            first = said["due_date"].min().date() if len(said) else date.max
+            ends = reading.ended(connection, first, date.max)
+        ends = ends[ends["account_id"].isin(said["account_id"])]
+        rows = ends.merge(said[KEY].drop_duplicates(), on=KEY, how="outer", validate="one_to_one")
+        rows["outcome"] = rows["outcome"].fillna(OPEN)
+        return Record(said.reset_index(drop=True), rows)
 
-    def renewals(self, until: date = date.max) -> pd.DataFrame:
-        """Every renewal predicted with a due date before `until`: columns of OUTCOMES, those of the
-        newest outcome, empty where none was settled or looked up yet."""
+    def renewals(self, until: date = date.max, by: date = date.max) -> pd.DataFrame:
+        """Every renewal predicted on a morning up to `by` with a due date before `until`: columns
+        of OUTCOMES, those of the newest outcome, empty where nobody has looked it up yet."""
         with self._store.reading() as connection:
-            return reading.renewals(connection, until)
+            return reading.renewals(connection, until, by)
+
+    def outcomes(self) -> pd.DataFrame:
+        """The newest outcome of every renewal that has one: columns of OUTCOMES."""
+        with self._store.reading() as connection:
+            return reading.ended(connection, date.min, date.max)
 
     def history(self, account_id: str) -> Record:
         """All that was published of an account and every outcome, the corrected ones too, in the

@@ -11,9 +11,9 @@ summary     predictions (scored), renewals = renewed + expanded + contracted + c
             (predictions that no ledger held before the due date)
 verdicts    the model against each scorer: against, verdict, metric, difference, low, high, reason,
             and known (the scorer by whose rows the two meet, null if on all)
-forecast    coming, past, held, at_risk, common_error (pipeline.hindsight.monitoring.forecast), and
-            charted: one row a month: cycle, and of its first whole forecast the ends and what
-            happened
+forecast    coming, past, held, at_risk, common_error (pipeline.hindsight.monitoring.forecast); of,
+            the publication that is coming (serve.predictions.of_publication); and charted: one row
+            a month: cycle, and of its first whole forecast the ends and what happened
 trade       pipeline.hindsight.trade.figures: renewal_rates, book_rates, nps, definitions_due,
             definitions_book, orders, involuntary, every, grace, definitions_period
 duel        as one of serve.report's held_out; sparse: scorer, counts, metrics and pairs on the rows

@@ -76,6 +76,7 @@ OUTCOMES: dict[str, str] = {
 }
 PANDAS = {"BIGINT": "Int64", "BOOLEAN": "boolean"}  # types that can be missing
 ORDER = ("rank NULLS LAST", "due_date", "account_id")
+WHOSE = ("bundle_sha256", "features_sha256")
 BY_DAY = ("due_date", "account_id")
 SEALABLE = {name: sql for name, sql in PUBLISHED.items() if name != "sealed"}
 
@@ -94,6 +95,12 @@ class Published:
     health: pd.DataFrame
     record: pd.DataFrame
     manifest: Mapping[str, object]
+
+
+def of_publication(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells one publication from another, for figures that were worked out of it."""
+    of = {name: manifest["identity"][name] for name in WHOSE}
+    return {"as_of": manifest["as_of"], "due_within": manifest["due_within"], **of}
 
 
 def publish(

@@ -8,6 +8,7 @@ not know which; `sealed` says it of each row.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import pandas as pd
 
@@ -56,7 +57,8 @@ OUTCOMES: dict[str, str] = {
 """One row a renewal: how it stood on `known_on`."""
 
 KEY = ["account_id", "due_date"]
-UNSETTLED = ("open", "in_grace")
+OPEN = "open"
+UNSETTLED = (OPEN, "in_grace")
 SETTLED = ("renewed", "expanded", "contracted", "churned")
 NOT_DUE = "not_due"
 """The outcome of a renewal that was predicted and then never fell due: its row was replaced before
@@ -66,10 +68,18 @@ It is neither settled nor waiting, and stands in no rate and in no duel."""
 
 @dataclass(frozen=True)
 class Record:
-    """`predictions` with the columns of PUBLISHED, `outcomes` with those of OUTCOMES."""
+    """`predictions` with the columns of PUBLISHED, `outcomes` with those of OUTCOMES: one row for
+    each renewal predicted, and for the other decisions of accounts that decide every month."""
 
     predictions: pd.DataFrame
     outcomes: pd.DataFrame
+
+    @property
+    def read_on(self) -> date | None:
+        """The day as of which the outcomes were read; None if none was. A reading that found
+        nothing new leaves no trace, so that the last one may have been later."""
+        last = self.outcomes["known_on"].max()
+        return None if pd.isna(last) else pd.Timestamp(last).date()
 
     @property
     def settled(self) -> pd.DataFrame:

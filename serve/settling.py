@@ -9,6 +9,7 @@ whatever the account pays before or after it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -29,6 +30,15 @@ AS_PANDAS: Mapping[str, str] = {
 
 class BeyondData(ValueError):
     """A renewal cannot be settled by a day that the data do not reach."""
+
+
+@dataclass(frozen=True)
+class Settling:
+    """`outcomes`: OUTCOMES, one row a renewal. `vanished`: the accounts of whom the facts have no
+    subscription any more, which nothing can be said of."""
+
+    outcomes: pd.DataFrame
+    vanished: list[str]
 
 
 def outcomes(renewals: pd.DataFrame, as_of: date) -> pd.DataFrame:
@@ -67,22 +77,52 @@ def settle(
     as_of: date,
     grace: int,
     data_until: date,
-) -> pd.DataFrame:
-    """OUTCOMES of exactly the renewals in `predicted` (account_id, due_date), by the facts known
-    before `as_of`.
+    horizon: int,
+    before: pd.DataFrame | None = None,
+) -> Settling:
+    """How the renewals in `predicted` (account_id, due_date) stand by the facts known before
+    `as_of`.
 
-    `data_until`: the first day that the data do not hold. Raises BeyondData if `as_of` is later:
-    where nothing is told any more, everybody seems to stay.
+    A customer from month to month is judged by every decision within `horizon` days of a
+    prediction: those are looked up as well, and again where `before` has them, what was looked up
+    earlier. `data_until`: the first day that the data do not hold. Raises BeyondData if `as_of` is
+    later: where nothing is told any more, everybody seems to stay.
     """
     if as_of > data_until:
         raise BeyondData(
             f"outcomes as of {as_of} were asked for, but the data end before {data_until}: "
             f"bring newer exports, or ask as of {data_until}"
         )
-    last = as_of if predicted.empty else pd.Timestamp(predicted["due_date"].max()).date()
+    asked = predicted[KEY] if before is None else pd.concat([predicted[KEY], before[KEY]])
+    last = as_of if asked.empty else pd.Timestamp(asked["due_date"].max()).date()
     ahead = max(1, (last - as_of + timedelta(1)).days)
     found = contracts.renewals(con, facts, [as_of], grace=grace, until_days=ahead).df()
-    return of_predicted(predicted, outcomes(found, as_of), as_of)
+    known = outcomes(found, as_of)
+    asked = pd.concat([asked, _monthly(predicted, known, as_of, horizon)])
+    there = asked["account_id"].isin(_subscribers(con, facts))
+    vanished = sorted(asked.loc[~there, "account_id"].unique())
+    return Settling(of_predicted(asked[there], known, as_of), vanished)
+
+
+def _monthly(
+    predicted: pd.DataFrame, known: pd.DataFrame, as_of: date, horizon: int
+) -> pd.DataFrame:
+    """The decisions from month to month that fell due within so many days of a predicted renewal
+    of the account."""
+    days = (
+        pd.to_datetime(predicted["due_date"]).groupby(predicted["account_id"]).agg(["min", "max"])
+    )
+    told = known[known["month_to_month"].eq(True).fillna(False).astype(bool)]
+    told = told[told["due_date"] < pd.Timestamp(as_of)]
+    rows = told.merge(days, left_on="account_id", right_index=True)
+    within = rows["due_date"] < rows["max"] + pd.Timedelta(days=horizon)
+    return rows.loc[within & (rows["due_date"] >= rows["min"]), KEY]
+
+
+def _subscribers(con: DuckDBPyConnection, facts: Path) -> set[str]:
+    """Everyone of whom the facts have a subscription."""
+    rows = con.read_parquet(str(facts / "subscriptions.parquet"))
+    return set(rows.project("account_id").distinct().df()["account_id"])
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:

@@ -75,7 +75,7 @@ def plan(settings: Settings, asked: Request) -> Plan:
     if not known and not Register.read().among([asked.account_id]):
         raise UnknownAccount(
             f"nothing holds an account {asked.account_id}: give its account_id as the tables have "
-            "it (`renewcast explain --account` takes the same)"
+            "it (`renewcast explain` takes the same)"
         )
     return found
 

@@ -18,7 +18,7 @@ from models.target import learnable
 from pipeline import cycle, files
 from pipeline.calendar import Calendar
 from pipeline.settings import Settings
-from serve.predictions import Published, records
+from serve.predictions import Published, of_publication, records
 
 INDEX = ["account_id", "as_of"]
 KEPT = {"already_renewed": 1.0, "notice_given": 0.0}  # of the ARR due, by why it is decided
@@ -58,8 +58,9 @@ def forecast(
     }
     tables["held"] = hindsight.held(tables["past"])
     scored = rows[rows["status"].eq("scored")]
-    figures = {name: records(frame) for name, frame in tables.items()}
+    figures: dict[str, Any] = {name: records(frame) for name, frame in tables.items()}
     at_risk = portfolio.at_risk(scored, shocks["quarter"], doubt, block)
+    figures["of"] = of_publication(coming.manifest)
     return Told({**figures, "at_risk": at_risk, "common_error": doubt}, tables)
 
 

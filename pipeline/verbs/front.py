@@ -25,7 +25,7 @@ def one_morning(as_of: date) -> Any:
     from pipeline.calendar import Calendar
     from pipeline.morning import morning
     from pipeline.settings import load
-    from serve.freshness import check_freshness
+    from serve.freshness import check_freshness, check_reached
 
     need(files.CALENDAR, "dvc repro")
     calendar = Calendar.read(files.CALENDAR)
@@ -33,6 +33,7 @@ def one_morning(as_of: date) -> Any:
         raise typer.BadParameter(
             f"the data begin on {calendar.data_from}: nothing is known before {as_of}"
         )
+    check_reached(as_of, calendar.data_until)
     check_freshness(files.FACTS, as_of, load().cycle.freshness)
     with working(f"building the features of {as_of}"):
         return morning(files.FACTS, as_of, load(), calendar)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -23,12 +23,12 @@ def settle(as_of: AsOf, as_json: AsJson = False) -> None:
     settings = load()
     with working(f"settling what was predicted, as of {as_of:%Y-%m-%d}"):
         held = ledger.opened(settings, create=False)
-        done = ledger.settle(settings, held, as_of.date())
+        done, vanished = ledger.settle(settings, held, as_of.date())
         stands = held.renewals()["outcome"].fillna("open").value_counts().to_dict()
     if as_json:
-        print_json({**asdict(done), "renewals": stands})
+        print_json({**asdict(done), "renewals": stands, "vanished": vanished})
     else:
-        shown.settled(done, stands)
+        shown.settled(done, stands, vanished)
 
 
 def verify(
@@ -47,8 +47,7 @@ def verify(
     kept = None
     if anchor:
         need(anchor, "renewcast score")
-        read = json.loads(anchor.read_text(encoding="utf-8"))
-        kept = read.get("ledger", read)
+        kept = _anchor(anchor)
     with working("walking the ledger"):
         found = ledger.opened(load(), create=False).verify(kept)
     if as_json:
@@ -57,6 +56,17 @@ def verify(
         shown.verified(found)
     if not found.intact:
         raise typer.Exit(3)
+
+
+def _anchor(path: Path) -> dict[str, Any]:
+    """The anchor that a manifest or a receipt states."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise typer.BadParameter(f"{path} is no JSON: name a MANIFEST.json or a receipt") from None
+    of = read if isinstance(read, dict) else {}
+    found = of.get("ledger", of)
+    return found if isinstance(found, dict) else {}
 
 
 def holdout(

@@ -56,10 +56,18 @@ def corrections(connection: Connection, account_id: str) -> pd.DataFrame:
     return framed(connection.execute(query.order_by(outcomes.c.sequence)).all(), OUTCOMES)
 
 
-def renewals(connection: Connection, until: date) -> pd.DataFrame:
-    """Every renewal predicted with a due date before `until`, with its newest outcome if any."""
+def accounts(connection: Connection) -> set[str]:
+    """Everyone of whom anything was ever predicted."""
+    found = connection.execute(select(predictions.c.account_id).distinct())
+    return set(found.scalars().all())
+
+
+def renewals(connection: Connection, until: date, by: date) -> pd.DataFrame:
+    """Every renewal predicted on a morning up to `by` with a due date before `until`, with its
+    newest outcome if any."""
     day = predictions.c.due_date
     query = select(*as_stored((predictions.c.account_id, day))).where(day < until).distinct()
+    query = query.join(runs, runs.c.sequence == predictions.c.run).where(runs.c.as_of <= by)
     asked = framed(connection.execute(query).all(), {name: OUTCOMES[name] for name in KEY})
     known = ended(connection, date.min, until)
     found = asked.merge(known, on=KEY, how="left", validate="one_to_one")

@@ -54,7 +54,7 @@ class Receipt:
 class Settlement:
     """How many outcomes were appended, how many of these `corrected` one that was settled; how many
     were known already, how many are readings of an earlier day than what is stored, and how many
-    are of renewals that the ledger never predicted."""
+    are of renewals that the ledger neither predicted nor needs."""
 
     appended: int
     corrected: int

@@ -28,6 +28,10 @@ NEVER = (
 )
 
 
+class NoAnchor(ValueError):
+    """What was given to verify by has no head and count of a ledger."""
+
+
 @dataclass(frozen=True)
 class Verification:
     """`checked`: entries as they were sealed, before the first fault, of which `forgotten` have
@@ -48,7 +52,7 @@ class Verification:
 def verify(connection: Connection, anchor: Mapping[str, Any] | None = None) -> Verification:
     """Walk the chain from its beginning, in bounded memory.
 
-    `anchor`: the `head` and `count` of a receipt or a manifest; ValueError if it is none.
+    `anchor`: the `head` and `count` of a receipt or a manifest; NoAnchor if it is none.
     """
     kept = None if anchor is None else _anchor(anchor)
     if connection.dialect.name == "sqlite":  # a damaged text is a fault, not an error
@@ -70,7 +74,10 @@ def _anchor(anchor: Mapping[str, Any]) -> tuple[int, bytes]:
     try:
         count, head = int(anchor["count"]), bytes.fromhex(anchor["head"])
     except (KeyError, TypeError, ValueError):
-        raise ValueError("an anchor has the `head` (hex) and the `count` of a receipt") from None
+        raise NoAnchor(
+            "an anchor has the `head` (hex) and the `count` of a receipt; the manifest of what was "
+            "not sealed has none"
+        ) from None
     if len(head) != len(GENESIS) or count < 1:
-        raise ValueError(f"no anchor: count {count}, and a head of {len(head)} bytes instead of 32")
+        raise NoAnchor(f"no anchor: count {count}, and a head of {len(head)} bytes instead of 32")
     return count, head

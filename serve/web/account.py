@@ -48,6 +48,7 @@ def figures(morning: Morning, account_id: str, history: Record | None) -> dict[s
         "name": next((row["name"] for row in renewals if row["name"]), None),
         "renewals": renewals,
         "first": first,
+        "horizon": morning.horizon,
         "trees": {row["due_date"]: row for row in morning.tree(account_id)},
         "health": morning.health(account_id),
         "rules": _by_dimension(dossier.rules(account_id)) if dossier else {},

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from serve.ledger import Ledger
+from serve.predictions import of_publication
 from serve.record import KEY, SETTLED, UNSETTLED
 from serve.web.listing import answer
 from serve.web.morning import Morning
@@ -49,6 +50,8 @@ def _published(morning: Morning) -> dict[str, Any]:
     """What a publication says of its cycle, worked out once."""
     predictions = morning.published.predictions
     scored = predictions[predictions["status"].eq("scored")]
+    terms = morning.published.record.set_index("prediction_id")["month_to_month"]
+    monthly = _true(scored["prediction_id"].map(terms))
     counts = answer(morning.listing, Question()).counts
     return {
         "due_within": morning.manifest["due_within"],
@@ -66,26 +69,35 @@ def _published(morning: Morning) -> dict[str, Any]:
             "differ": counts["agreement"]["differ"],
             "expand": counts["quadrant"].get("expand", 0),
         },
-        "months": _months(scored),
+        "months": _months(scored, monthly),
+        "monthly": {
+            "renewals": int(monthly.sum()),
+            "expected_lost": float(scored.loc[monthly, "churn_probability"].sum()),
+        },
+        "horizon": morning.horizon,
     }
 
 
 def actual(record: pd.DataFrame) -> dict[str, Any] | None:
-    """Of the scored renewals of a morning: how many are settled, how they were expected to end, and
-    how they did; None where the ledger holds none.
+    """Of the scored contracts of a morning: how many are settled, how they were expected to end,
+    and how they did; None where the ledger holds nothing scored.
 
-    Losses are known before stays are: while some are open, what has happened so far is not a sample
-    of what will.
+    The probability of a customer who decides every month is not of the one renewal: `monthly`
+    counts them. Losses are known before stays are: while some are open, what has happened so far is
+    not a sample of what will.
     """
     scored = record[record["status"].eq("scored")]
     if scored.empty:
         return None
+    monthly = _true(scored["month_to_month"])
+    scored = scored[~monthly]
     settled = scored[scored["outcome"].isin(SETTLED)]
     chance = settled["churn_probability"].to_numpy(dtype=float)
     stands = scored["outcome"].fillna("open").value_counts().to_dict()
     money = settled[settled["arr_renewed"].notna() & settled["expected_arr_renewed"].notna()]
     return {
         "scored": len(scored),
+        "monthly": int(monthly.sum()),
         "settled": len(settled),
         "waiting": {name: int(stands.get(name, 0)) for name in UNSETTLED},
         "ended": {name: int(stands.get(name, 0)) for name in SETTLED},
@@ -110,15 +122,16 @@ def _reasons(predictions: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _months(scored: pd.DataFrame) -> list[dict[str, Any]]:
-    """What is due and at risk, by the calendar month of the due date."""
+def _months(scored: pd.DataFrame, monthly: pd.Series) -> list[dict[str, Any]]:
+    """What is due and at risk, by the calendar month of the due date; of contracts how many are
+    expected to be lost in it."""
     found = []
     for cycle, rows in scored.groupby("target_cycle", sort=True):
         found.append(
             {
                 "cycle": str(cycle),
                 "renewals": len(rows),
-                "expected_lost": float(rows["churn_probability"].sum()),
+                "expected_lost": float(rows.loc[~monthly[rows.index], "churn_probability"].sum()),
                 "arr_due": _sum(rows["arr_due"]),
                 "arr_at_risk": _sum(rows["arr_at_risk"]),
                 "high": int(rows["risk_band"].eq("high").sum()),
@@ -138,15 +151,19 @@ def _newest(told: Told | None, table: str) -> list[dict[str, Any]]:
 
 
 def _forecast(morning: Morning, told: Told | None) -> list[dict[str, Any]]:
-    """The forecast of the contracts due, by month, if it is of this morning; with intervals."""
-    coming = [] if told is None else told.figures["forecast"]["coming"]
+    """The forecast of the contracts due, by month, if it is of this publication; with intervals."""
+    forecast = {} if told is None else told.figures["forecast"]
+    if forecast.get("of") != of_publication(morning.manifest):
+        return []
     return [
         row
-        for row in coming
-        if row["as_of"] == morning.manifest["as_of"]
-        and row["terms"] == "contract"
-        and row["every"] != "quarter"
+        for row in forecast["coming"]
+        if row["terms"] == "contract" and row["every"] != "quarter"
     ]
+
+
+def _true(flags: pd.Series) -> pd.Series:
+    return flags.astype("boolean").fillna(False).astype(bool)
 
 
 def _sum(column: pd.Series) -> float | None:

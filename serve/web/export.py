@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from fastapi.responses import Response, StreamingResponse
 
 from features.publication import safe
 
+MARK = "\ufeff"
 RENEWALS = {
     "account_id": "account_id",
     "name": "name",
@@ -65,12 +67,12 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = Non
 
 
 def download(text: str | Iterator[str], name: str) -> Response:
-    """The answer that a browser saves under `name`."""
+    """The answer that a browser saves under `name`, marked as UTF-8 for spreadsheets."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     kind = "text/csv; charset=utf-8"
     if isinstance(text, str):
-        return Response(text, media_type=kind, headers=headers)
-    return StreamingResponse(text, media_type=kind, headers=headers)
+        return Response(MARK + text, media_type=kind, headers=headers)
+    return StreamingResponse(chain([MARK], text), media_type=kind, headers=headers)
 
 
 def _cell(value: object) -> object:

@@ -180,7 +180,7 @@ def _definitions(told: Told, by: str, asked: Mapping[str, str]) -> dict[str, Any
     graces = sorted({row["grace"] for row in trade["definitions_due"]})
     usual = trade["grace"] if trade["grace"] in graces else (graces or [0])[0]
     given = asked.get("grace", "")
-    grace = int(given) if given.isdigit() and int(given) in graces else usual
+    grace = int(given) if given.isdecimal() and given.isascii() and int(given) in graces else usual
     unit = asked.get("unit", "logos")
     unit = unit if unit in ("logos", "arr") else "logos"
     downsell = asked.get("downsell", "yes") != "no"

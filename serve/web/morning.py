@@ -53,6 +53,12 @@ class Morning:
         """What service.json says; empty without a dossier."""
         return {} if self.dossier is None else self.dossier.service
 
+    @property
+    def horizon(self) -> int | None:
+        """The days of which a probability of churn speaks; None where it is not published."""
+        asked = self.service.get("targets", [])
+        return next((of["horizon"] for of in asked if of["outcome"] == "lost"), None)
+
     def about(self, faults: list[str]) -> dict[str, Any]:
         """What every page says: company, morning, currency, identity, and what is amiss."""
         return {

@@ -15,7 +15,7 @@ import pandas as pd
 
 from models.comparison import agreement
 from serve.predictions import records
-from serve.record import SETTLED
+from serve.record import OPEN, SETTLED
 
 FIGURES, TABLES = "predicted.json", "predicted"
 TEXT = (
@@ -105,7 +105,7 @@ def _stands(path: Path, other: Path, changed: int, size: int) -> list[Row]:
     said = said[said["status"].eq("scored")].drop_duplicates(RENEWAL)
     known = _frame(other)[[*RENEWAL, "outcome", "arr_due", "known_on"]]
     rows = said[[*RENEWAL, "segment", "owner", "plan"]].merge(known, on=RENEWAL, how="left")
-    outcome = rows["outcome"].fillna("not_due")
+    outcome = rows["outcome"].fillna(OPEN)
     return records(rows.assign(stands=outcome.where(~outcome.isin(SETTLED), "settled")))
 
 

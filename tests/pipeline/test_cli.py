@@ -59,7 +59,7 @@ def test_score_publishes_a_cycle_and_says_how_many_in_each_status(run, tmp_path)
 def test_a_morning_long_after_the_data_is_refused_with_exit_2_and_nothing_is_written(run, tmp_path):
     code, out, err = run("score", "--as-of", "2025-09-01", "--out", tmp_path / "cycle")
     assert code == 2
-    assert "usage ends" in err and "Traceback" not in err
+    assert "the data end before 2025-07-01" in " ".join(err.split()) and "Traceback" not in err
     assert not (tmp_path / "cycle").exists()
 
 
@@ -127,9 +127,21 @@ def test_a_ledger_of_which_nothing_is_over_yet_can_not_be_compared_and_says_why(
     assert "Nothing can be compared yet" in out and "grace and delay" in out
 
 
+def test_an_anchor_without_a_head_is_refused_in_one_sentence(run, tmp_path):
+    assert run("score", "--as-of", "2025-07-01", "--no-seal", "--out", tmp_path / "bare")[0] == 0
+    assert run("score", "--as-of", "2025-07-01", "--out", tmp_path / "cycle")[0] == 0
+    assert run("verify", "--anchor", tmp_path / "cycle" / "MANIFEST.json")[0] == 0
+    (tmp_path / "list.json").write_text("[1]")
+    (tmp_path / "text.json").write_text("head")
+    for path in ("bare/MANIFEST.json", "list.json", "text.json"):
+        code, out, err = run("verify", "--anchor", tmp_path / path)
+        assert code == 2 and "Traceback" not in err, path
+    assert "has none" in " ".join(run("verify", "--anchor", tmp_path / "list.json")[2].split())
+
+
 def test_mornings_that_the_data_cannot_speak_about_are_refused(run):
-    code, out, err = run("health", "score", "--as-of", "2025-08-20")
-    assert code == 2 and "usage ends" in err
+    code, out, err = run("health", "score", "--as-of", "2025-07-02")
+    assert code == 2 and "the data end before 2025-07-01" in " ".join(err.split())
     code, out, err = run("features", "--as-of", "2019-01-01")
     assert code == 2 and "the data begin on 2023-01-01" in " ".join(err.split())
 

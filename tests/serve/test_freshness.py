@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from serve.freshness import KEPT_AS, StaleTable, check_freshness
+from serve.freshness import KEPT_AS, BeyondData, StaleTable, check_freshness, check_reached
 
 AS_OF = date(2025, 7, 1)
 
@@ -86,3 +86,9 @@ def test_a_table_that_is_not_supplied_is_stale_only_if_every_source_must_have_it
     check_freshness(tmp_path, AS_OF, {"usage": 14})
     with pytest.raises(StaleTable, match="subscriptions"):
         check_freshness(tmp_path, AS_OF, {"subscriptions": 60})
+
+
+def test_a_morning_after_the_end_of_the_data_is_refused_for_nobody_seems_to_do_anything_there():
+    check_reached(AS_OF, AS_OF)
+    with pytest.raises(BeyondData, match=f"bring newer exports, or ask as of {AS_OF}"):
+        check_reached(AS_OF + timedelta(days=1), AS_OF)

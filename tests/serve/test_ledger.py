@@ -152,6 +152,28 @@ def test_settling_keeps_what_was_predicted_and_says_it_only_once(ledger):
     assert (again.head, again.count) == (first.head, first.count)
 
 
+def test_other_decisions_of_who_decides_every_month_are_kept_and_corrected(ledger):
+    publish(ledger, said())
+    every = ended(ENDS.iloc[[0]]).assign(month_to_month=True)
+    later = every.assign(due_date=pd.Timestamp("2025-08-11"), outcome="churned")
+    strange = later.assign(account_id="nobody")
+    first = ledger.settle(pd.concat([every, later, strange]))
+    assert (first.appended, first.unpredicted) == (2, 1)
+    told = ledger.read().outcomes.query("account_id == 'acme'")
+    assert told["outcome"].tolist() == ["renewed", "churned"]
+    gone = later.assign(outcome="not_due", month_to_month=None, known_on="2025-10-01")
+    assert ledger.settle(gone.astype({"known_on": "datetime64[us]"})).corrected == 1
+    assert ledger.outcomes()["outcome"].tolist() == ["renewed", "not_due"]
+    assert len(ledger.renewals()) == len(DUE)
+
+
+def test_renewals_can_be_asked_for_as_far_as_they_were_predicted_by_a_day(ledger):
+    publish(ledger, said())
+    publish(ledger, said(AUGUST, DUE.assign(account_id=["f", "g", "h", "i", "j"])))
+    assert set(ledger.renewals(by=JULY)["account_id"]) == set(DUE["account_id"])
+    assert ledger.renewals(by=date(2025, 6, 30)).empty
+
+
 def test_a_correction_is_a_further_outcome_and_the_old_one_stays(ledger):
     publish(ledger, said())
     ledger.settle(ended())
@@ -164,7 +186,8 @@ def test_a_correction_is_a_further_outcome_and_the_old_one_stays(ledger):
     assert (stale.appended, stale.outdated) == (0, 1)
     assert ledger.history("bolt").outcomes["outcome"].tolist() == ["in_grace", "renewed", "churned"]
     newest = ledger.read().outcomes.set_index("account_id")["outcome"]
-    assert newest.to_dict() == {"acme": "renewed", "bolt": "churned", "cask": "open"}
+    never = {"dune": "open", "echo": "open"}  # nobody has looked yet
+    assert newest.to_dict() == {"acme": "renewed", "bolt": "churned", "cask": "open", **never}
 
 
 def test_every_predicted_renewal_is_listed_with_its_newest_outcome_or_none(ledger):

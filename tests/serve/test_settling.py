@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features import contracts
 from models.rates import MixedKnowledge
-from serve.record import OUTCOMES
+from serve.record import KEY, OUTCOMES
 from serve.settling import NOT_DUE, BeyondData, outcomes, settle
 from tests.features import contracts_oracle as oracle
 from tests.features.test_contracts import worlds
@@ -31,9 +31,15 @@ def ask(tmp_path):
     def asked(text, predicted, as_of, grace=GRACE):
         oracle.write(tmp_path, oracle.facts(oracle.rows_of(table(text))))
         day = date.fromisoformat(as_of)
-        return settle(CON, tmp_path, due(predicted), as_of=day, grace=grace, data_until=END)
+        return settled(tmp_path, due(predicted), day, grace).outcomes
 
     return asked
+
+
+def settled(folder, predicted, as_of, grace, **more):
+    """What `settle` says, with a horizon of 90 days."""
+    about = {"grace": grace, "data_until": END, "horizon": 90} | more
+    return settle(CON, folder, predicted, as_of=as_of, **about)
 
 
 def due(text):
@@ -126,6 +132,35 @@ def test_a_renewal_far_ahead_of_the_day_is_open(ask):
     assert ask(text, "acme 2026-01-01", "2023-02-01")["outcome"].tolist() == ["open"]
 
 
+MONTHLY = """
+    start_date  term_end  ended_at    arr
+    2023-01-05  -         2023-07-05  10
+"""
+
+
+def test_who_decides_every_month_is_looked_up_as_far_as_the_prediction_speaks(ask):
+    found = ask(MONTHLY, "acme 2023-05-05", "2024-06-01")
+    assert found["due_date"].dt.strftime("%m-%d").tolist() == ["05-05", "06-05", "07-05"]
+    assert found["outcome"].tolist() == ["renewed", "renewed", "churned"]
+    assert ask(MONTHLY, "acme 2023-05-05", "2023-06-05")["outcome"].tolist() == ["renewed"]
+    far = ask(MONTHLY, "acme 2023-03-05", "2024-06-01")["due_date"]
+    assert far.max() == pd.Timestamp("2023-06-05") - pd.Timedelta(days=31)
+
+
+def test_what_was_looked_up_before_is_looked_up_again(tmp_path):
+    oracle.write(tmp_path, oracle.facts(oracle.rows_of(table(MONTHLY))))
+    asked, before = due("acme 2023-05-05"), due("acme 2023-08-05")
+    found = settled(tmp_path, asked, LAST, GRACE, before=before).outcomes
+    assert found["outcome"].tolist() == ["renewed", "renewed", "churned", NOT_DUE]
+
+
+def test_an_account_that_the_facts_know_nothing_of_any_more_is_named_and_not_settled(tmp_path):
+    oracle.write(tmp_path, oracle.facts(oracle.rows_of(table(LATE.format(back="2026-01-01")))))
+    found = settled(tmp_path, due("acme 2024-01-01\nbolt 2024-01-01"), date(2024, 6, 1), GRACE)
+    assert found.vanished == ["bolt"]
+    assert found.outcomes["account_id"].tolist() == ["acme"]
+
+
 def test_nothing_predicted_is_nothing_settled(ask):
     found = ask("start_date term_end\n2023-01-01 2024-01-01", "", "2024-06-01")
     assert found.empty
@@ -135,7 +170,7 @@ def test_nothing_predicted_is_nothing_settled(ask):
 def test_a_day_beyond_the_data_is_refused_for_there_everybody_seems_to_stay(tmp_path):
     day = END + timedelta(1)
     with pytest.raises(BeyondData, match="2030-01-02"):
-        settle(CON, tmp_path, due("acme 2029-06-01"), as_of=day, grace=GRACE, data_until=END)
+        settled(tmp_path, due("acme 2029-06-01"), day, GRACE)
 
 
 def test_renewals_as_known_on_another_day_are_refused(tmp_path):
@@ -155,13 +190,16 @@ def predicted_on(folder, morning, grace):
 
 @FEW
 @given(world=worlds(), grace=st.sampled_from([0, 10, 30, 45]))
-def test_every_predicted_renewal_has_one_outcome_and_no_other_has(tmp_path_factory, world, grace):
+def test_every_predicted_renewal_has_one_outcome_and_no_other_contract_has(
+    tmp_path_factory, world, grace
+):
     folder = oracle.write(tmp_path_factory.getbasetemp(), oracle.facts(list(world)))
     asked = predicted_on(folder, MORNING, grace)
-    found = settle(CON, folder, asked, as_of=LAST, grace=grace, data_until=END)
-    keys = ["account_id", "due_date"]
-    assert set(map(tuple, found[keys].to_numpy())) == set(map(tuple, asked[keys].to_numpy()))
-    assert not found.duplicated(keys).any()
+    found = settled(folder, asked, LAST, grace).outcomes
+    only = found[~found["month_to_month"].fillna(False).astype(bool)]
+    assert set(map(tuple, only[KEY].to_numpy())) <= set(map(tuple, asked[KEY].to_numpy()))
+    assert len(asked[KEY].drop_duplicates()) == len(asked[KEY].merge(found[KEY]))
+    assert not found.duplicated(KEY).any()
     assert set(found["outcome"]) <= {"renewed", "expanded", "contracted", "churned", NOT_DUE}
 
 
@@ -174,7 +212,7 @@ def test_who_was_lost_before_a_renewal_fell_due_counts_as_lost_at_another(
     facts = oracle.facts(list(world))
     folder = oracle.write(tmp_path_factory.getbasetemp(), facts)
     asked = predicted_on(folder, MORNING, grace)
-    found = settle(CON, folder, asked, as_of=LAST, grace=grace, data_until=END)
+    found = settled(folder, asked, LAST, grace).outcomes
     known = contracts.renewals(CON, folder, [LAST], grace=grace, until_days=1).df()
     losers = set(known.loc[known["status"].eq("churned"), "account_id"])
     for account in set(found.loc[found["outcome"].eq(NOT_DUE), "account_id"]):
@@ -197,7 +235,7 @@ def test_one_more_day_of_grace_makes_no_more_churn_of_the_same_renewals(
     folder = oracle.write(tmp_path_factory.getbasetemp(), oracle.facts(rows))
     asked = predicted_on(folder, MORNING, grace)
     churned = [
-        settle(CON, folder, asked, as_of=LAST, grace=days, data_until=END)["outcome"].eq("churned")
+        settled(folder, asked, LAST, days).outcomes.merge(asked[KEY])["outcome"].eq("churned")
         for days in (grace, grace + 1)
     ]
     assert churned[1].sum() <= churned[0].sum()

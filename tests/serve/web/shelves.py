@@ -110,9 +110,13 @@ def predictions(accounts: int) -> pd.DataFrame:
 
 
 def publish(
-    folder: Path, accounts: int = 60, dossier: bool = True, rows: pd.DataFrame | None = None
+    folder: Path,
+    accounts: int = 60,
+    dossier: bool = True,
+    rows: pd.DataFrame | None = None,
+    record: pd.DataFrame | None = None,
 ) -> Path:
-    """A publication of so many renewals, or of given ones."""
+    """A publication of so many renewals, or of given ones and their record."""
     folder.mkdir(parents=True)
     rows = predictions(accounts) if rows is None else rows
     health = rows[["account_id", "as_of", "health_score", "health_band", "health_coverage"]]
@@ -121,7 +125,7 @@ def publish(
         "predictions": rows,
         "outcomes": endings(rows),
         "health": health,
-        "record": sealable(rows),
+        "record": sealable(rows) if record is None else record,
     }.items():
         write_frame(frame, folder / f"{name}.parquet", ("account_id",))
     if dossier:
@@ -185,6 +189,7 @@ def contents(rows: pd.DataFrame) -> Contents:
     body = {
         "target": "churn", "outcome": "lost", "probability": 0.2, "low": 0.1, "high": 0.3,
         "base_rate": 0.1, "reasons": ["fewer people use it"], "against": ["a long contract"],
+        "average": 0.12, "conditional": 0.25, "escape": 0.8, "given": {"other": 0.2},
         "dimensions": [{"dimension": "frequency", "points": 0.1, "logit": 0.5}],
         "since": BEFORE.isoformat(), "not_compared": None, "caution": "Goes with, causes nothing.",
         "health_then": {"score": 40.0, "band": "red"},

@@ -12,8 +12,11 @@ import pandas as pd
 import pytest
 
 from serve.api.state import State
-from serve.web import export, health
+from serve.predictions import of_publication
+from serve.web import cycle, export, health
+from serve.web.morning import Morning
 from serve.web.rendering import FILES
+from serve.web.told import Told
 from tests.serve.web import shelves
 from tests.serve.web.conftest import Pages
 
@@ -21,7 +24,7 @@ EVERY = ("/", "/renewals", "/accounts/acc_00003", "/predicted", "/health", "/dat
 
 
 def rows(answer) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(answer.text)))
+    return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
 
 
 @pytest.mark.parametrize("path", EVERY)
@@ -92,9 +95,42 @@ def test_sums_of_money_lead_to_the_renewals_they_are_of(pages):
 
 def test_what_happened_so_far_stands_beside_what_was_expected(pages):
     text = pages.get("/").text
-    assert "The 3 of 58 that are settled" in text
+    assert "The 3 of 58 contracts that are settled" in text
     assert "known by 15 Aug 2025" in text
     assert re.search(r'data-label="Actual">3<', text)
+
+
+def test_who_decides_every_month_is_counted_apart(tmp_path):
+    rows = shelves.predictions(60)
+    scored = rows.index[rows["status"].eq("scored")]
+    record = shelves.sealable(rows)
+    shelves.publish(tmp_path / "whole", rows=rows)
+    record.loc[scored[:7], "month_to_month"] = True
+    shelves.publish(tmp_path / "cycle", rows=rows, record=record)
+    state = State(tmp_path / "cycle")
+    whole, found = (
+        cycle.figures(Morning.of(of.now), None, None) for of in (State(tmp_path / "whole"), state)
+    )
+    chances = rows.loc[scored[:7], "churn_probability"].sum()
+    assert found["monthly"] == {"renewals": 7, "expected_lost": pytest.approx(chances)}
+    lost = [sum(row["expected_lost"] for row in of["months"]) for of in (whole, found)]
+    assert lost[0] - lost[1] == pytest.approx(chances)
+    ends = {"outcome": "churned", "arr_renewed": 0.0, "known_on": pd.Timestamp(2025, 8, 15)}
+    actual = cycle.actual(record.assign(**ends, sealed=True))
+    assert (actual["scored"], actual["monthly"]) == (len(scored) - 7, 7)
+    page = Pages(tmp_path, state).get(f"/accounts/{rows['account_id'][scored[0]]}").text
+    assert "within 90 days, deciding every month" in page
+
+
+def test_a_forecast_of_another_publication_is_not_shown(tmp_path):
+    shelves.publish(tmp_path / "cycle")
+    morning = Morning.of(State(tmp_path / "cycle").now)
+    row = {"terms": "contract", "every": "month", "cycle": "2025-07"}
+    of = of_publication(morning.manifest)
+    trade = {"book_rates": [], "renewal_rates": []}
+    for other, shown in ((of, [row]), (of | {"due_within": 60}, []), (None, [])):
+        told = Told(tmp_path, {"forecast": {"of": other, "coming": [row]}, "trade": trade})
+        assert cycle.figures(morning, None, told)["forecast"] == shown
 
 
 def test_the_export_is_what_is_on_the_screen(pages):
@@ -150,6 +186,10 @@ def test_the_account_page_says_why_and_what_changed(pages):
     assert "Active days: 8 gives 40 of 100 points" in text
     assert "the probability went from 10% to 20% (+10 points)" in text
     assert "active days fell from 12 to 8" in text
+    whole = re.sub(r"<[^>]+>", " ", text)
+    assert re.search(r"The average\s+12%", whole)
+    assert re.search(r"Together, if nothing happens before\s+25%", whole)
+    assert re.search(r"Times the chance of that, 80%\s+20%", whole)
     assert "Ticket (high, bug), resolved" in text
     assert "The newest NPS answer." in text  # unknown, so it is among the gaps
     assert "sentiment is unknown" in text

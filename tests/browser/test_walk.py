@@ -63,7 +63,7 @@ def test_the_export_is_what_is_on_the_screen(page, tmp_path):
         page.get_by_role("link", name=re.compile("Export these")).click()
     saved = tmp_path / "renewals.csv"
     found.value.save_as(saved)
-    with saved.open(encoding="utf-8", newline="") as file:
+    with saved.open(encoding="utf-8-sig", newline="") as file:
         told = [row["account_id"] for row in csv.DictReader(file)]
     links = page.locator("tbody th a").evaluate_all("all => all.map(a => a.pathname)")
     assert [Path(place).name for place in links] == told
@@ -97,10 +97,10 @@ def test_the_list_works_without_a_script(chromium, service):
 
 def test_who_comes_back_after_settling_sees_what_happened(page, service):
     page.goto("/")
-    assert "The 3 of 58 that are settled" in page.inner_text("main")
+    assert "The 3 of 58 contracts that are settled" in page.inner_text("main")
     service.settle(5)
     page.reload()
-    assert "The 5 of 58 that are settled" in page.inner_text("main")
+    assert "The 5 of 58 contracts that are settled" in page.inner_text("main")
     page.goto("/accounts/acc_00006")
     assert "churned" in page.locator("#history").inner_text()
 

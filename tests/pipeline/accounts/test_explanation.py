@@ -244,7 +244,7 @@ def test_without_a_model_of_last_month_the_comparison_is_left_out_with_the_reaso
         (["acc_00001", "--as-of", "2025-07-01", "--since", "2025-07-01"], "must lie before"),
         (["acc_00001", "--as-of", "2025-07-01", "--since", "2024-02-01"], "no model was learnt"),
         (["acc_00001", "--as-of", "2024-02-01"], "no model was learnt before 2024-02-01"),
-        (["acc_00001", "--as-of", "2025-09-01"], "usage ends"),
+        (["acc_00001", "--as-of", "2025-09-01"], "the data end before 2025-07-01"),
         (["acc_00001", "--as-of", "July"], "July"),
     ],
 )

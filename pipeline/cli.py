@@ -32,7 +32,6 @@ app = typer.Typer(
 health_app = typer.Typer(no_args_is_help=True, help="The rule-based health score.")
 app.add_typer(health_app, name="health")
 
-PACKAGES = {"features", "models", "serve", "pipeline", "simulation"}
 VERBS = (
     beginning.init,
     data.simulate,
@@ -65,68 +64,6 @@ def main() -> None:
     found a leak, 1 for an error."""
     with in_sentences():
         app()
-
-
-def leaks(error: Exception) -> bool:
-    """Whether the honesty gate refused what was to be learnt."""
-    from models.gate import LeakFound
-
-    return isinstance(error, LeakFound)
-
-
-def refusals() -> tuple[type[Exception], ...]:
-    """What we raise where the input, not the program, is to be changed."""
-    from features.definition import UnknownName
-    from features.observations import NoMornings
-    from features.tables import BadInput
-    from models.encoding import MissingColumns
-    from models.health_diff import BandsDiffer
-    from models.health_profile import UnknownFeature
-    from models.heldout import NothingHeldOut
-    from models.holdout import CannotAssign
-    from pipeline.erasing.belongings import Entangled
-    from pipeline.erasing.erasure import UnknownAccount
-    from pipeline.experiments.promotion import CannotJudge
-    from pipeline.experiments.run_record import UnknownRun
-    from pipeline.experiments.searching import NothingToSearch
-    from pipeline.experiments.side_by_side import NotComparable
-    from pipeline.experiments.tracking import NotTracked
-    from pipeline.forgetting import BadRegister
-    from pipeline.health_trial import NoPast
-    from pipeline.settings import BadParams
-    from serve.api.tokens import BadTokens
-    from serve.freshness import Refused
-    from serve.given import BadInput as BadFeatures
-    from serve.sealing.entries import Unsealable
-    from serve.sealing.verification import NoAnchor
-    from serve.settling import BeyondData
-
-    return (
-        BadFeatures,
-        BadInput,
-        BadParams,
-        BadRegister,
-        BadTokens,
-        BandsDiffer,
-        BeyondData,
-        CannotAssign,
-        CannotJudge,
-        Entangled,
-        MissingColumns,
-        NoAnchor,
-        NoMornings,
-        NoPast,
-        NotComparable,
-        NothingHeldOut,
-        NothingToSearch,
-        NotTracked,
-        Refused,
-        UnknownFeature,
-        UnknownAccount,
-        UnknownName,
-        UnknownRun,
-        Unsealable,
-    )
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def test_every_message_on_the_page_of_refusals_is_one_that_the_code_says():
 
 
 def test_every_kind_of_refusal_is_on_that_page():
-    from pipeline.cli import refusals
+    from pipeline.refusal import refusals
 
     told = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
     assert not [kind.__name__ for kind in refusals() if f"`{kind.__name__}`" not in told]

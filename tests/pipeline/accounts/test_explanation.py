@@ -16,6 +16,7 @@ from pipeline import cli, cycle, files, terminal
 from pipeline.accounts.explanation import Asked, NotAsked, explanation
 from pipeline.calendar import Calendar
 from pipeline.morning import morning
+from pipeline.refusal import refusals
 from pipeline.settings import load
 from serve import predictions
 
@@ -255,7 +256,7 @@ def test_a_question_that_cannot_be_answered_is_refused_with_one_message(run, arg
 
 
 def test_the_refusals_of_the_verb_exit_with_2():
-    assert issubclass(NotAsked, cli.refusals()) and issubclass(cycle.NoBundle, cli.refusals())
+    assert issubclass(NotAsked, refusals()) and issubclass(cycle.NoBundle, refusals())
 
 
 def test_the_reasons_are_those_of_the_cycle(asked, company):
